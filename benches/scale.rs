@@ -1,17 +1,20 @@
 //! What the real daemon takes with 15 sensors, and with 100,000: memory, idle time, the start with a full journal tail,
-//! what an hour costs, and a run from the broadcast to the durable verdicts. Readings come over MQTT, the clock follows
-//! them. The ring of windows is filled first, by hours without models, as every window then takes the place of an old
-//! one. Run with `cargo bench -- scale`; `ANOMALYD_BENCH_SENSORS` sets another number.
+//! what an hour costs, a run from the broadcast to the durable verdicts, and the same run without a model in memory.
+//! Readings come over MQTT, the clock follows them. The ring of windows is filled first, by hours without models, as every
+//! window then takes the place of an old one. Run with `cargo bench -- scale`; `ANOMALYD_BENCH_SENSORS` sets another
+//! number.
 
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::Size;
 use crate::support::daemon::{Daemon, await_port, directory, free_port};
 use crate::support::load::{self, Device};
+use anomalyd::time::Timestamp;
 use tempfile::TempDir;
 
 const CONNECTIONS: usize = 64;
@@ -103,21 +106,47 @@ fn large(model: &Path, sensors: usize, base: f64, size: Size) {
     next.publish("columns/d0/s0", &format!(r#"{{"ts":[{}],"v":[20.5]}}"#, HOUR + 3660));
     let took = load::run(&[next], port, 1).as_secs_f64();
     let line = daemon.await_log("run finished");
-    let number = |key: &str| {
-        let value = line.split_once(key).and_then(|(_, rest)| rest.split_whitespace().next());
-        value.and_then(|number| number.parse::<f64>().ok()).expect("a number in the log")
-    };
     println!("  windows closed, run, ack    {took:>9.2} s");
     println!(
         "  run: all outcomes           {:>9.2} s    ({:.0} scored)",
-        number("scoring_us=") / 1e6,
-        number(" scored=")
+        number(&line, "scoring_us=") / 1e6,
+        number(&line, " scored=")
     );
-    println!("  run: durable                {:>9.2} s    (budget 1 s)", number("total_us=") / 1e6);
+    println!("  run: durable                {:>9.2} s    (budget 1 s)", number(&line, "total_us=") / 1e6);
     println!("  resident over the base      {:>9.0} B a sensor, after the run", per_sensor(&daemon));
     let peak = daemon.process().peak_resident().expect("the daemon lives") as f64;
     println!("  peak resident               {:>9.0} MB", peak / 1e6);
+    from_disk(daemon.end(), sensors, base);
+}
+
+/// The same run again, with no room for models in memory.
+fn from_disk(folder: TempDir, sensors: usize, base: f64) {
+    let settings = format!("{SETTINGS}[mqtt.listen]\naddress = \"127.0.0.1:{}\"\n", free_port());
+    let daemon = Daemon::start_with(folder, &settings, "", "memory = \"0 MiB\"\n");
+    daemon.await_ready();
+    let per_sensor = |daemon: &Daemon| (resident(daemon) - base) / sensors as f64;
+    println!("  no model in memory: resident{:>9.0} B a sensor over the base, before the run", per_sensor(&daemon));
+    let time = |seconds: i64| Timestamp::from_nanos(seconds * 1_000_000_000).to_string();
+    let ordered = Command::new(env!("CARGO_BIN_EXE_anomalyd"))
+        .args(["run-now", "--window", &format!("{}..{}", time(HOUR), time(HOUR + 3600)), "--config"])
+        .arg(daemon.path().join("config.toml"))
+        .output()
+        .expect("the command runs");
+    assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
+    let line = daemon.await_log("run finished");
+    println!(
+        "  run, every model read       {:>9.2} s    (budget 5 s; {:.0} scored)",
+        number(&line, "total_us=") / 1e6,
+        number(&line, " scored=")
+    );
+    println!("  resident over the base      {:>9.0} B a sensor, after that run", per_sensor(&daemon));
     drop(daemon.end());
+}
+
+/// The number behind a key in a line of the log.
+fn number(line: &str, key: &str) -> f64 {
+    let value = line.split_once(key).and_then(|(_, rest)| rest.split_whitespace().next());
+    value.and_then(|number| number.parse().ok()).expect("a number in the log")
 }
 
 /// A folder with this many copies of a model. They are read one by one, and share nothing in memory.

@@ -39,7 +39,7 @@ use crate::actors::scoring::evaluation::StoredWindows;
 use crate::actors::scoring::folder_watch::FolderWatch;
 use crate::actors::scoring::model_loader::{ModelLoader, StartError};
 use crate::actors::scoring::model_watcher::watch_models;
-use crate::actors::scoring::recorder::Recorder;
+use crate::actors::scoring::recorder::{Recorder, end_cut_off_runs};
 use crate::actors::scoring::release::ModelRelease;
 use crate::actors::scoring::scheduler::{Scheduler, SchedulerSources, StopScheduling};
 use crate::actors::scoring::supervisor::SensorSupervisor;
@@ -59,7 +59,7 @@ use crate::daemon::settings::Settings;
 use crate::http::{self, Api, Port, PortError};
 use crate::ingest::trial::MessageTrial;
 use crate::interval::Cut;
-use crate::live::{Live, OpenWindow, PartBook, Questions};
+use crate::live::{Live, OpenWindow, OrderEntry, PartBook, Questions};
 use crate::model_memory::ModelMemory;
 use crate::overview::{Overview, RunScores, SensorIndex};
 use crate::rescoring::Rescorer;
@@ -308,7 +308,7 @@ impl Daemon {
         };
         let of_conditions = ConditionSources {
             settings: Arc::clone(&settings.conditions),
-            cut: settings.cut,
+            base: settings.cut,
             reader: reader.clone(),
             directory: Arc::clone(&directory),
             live: Arc::clone(&live),
@@ -352,7 +352,9 @@ impl Daemon {
             Arc::clone(&live),
         )
         .start();
-        let recorder = Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone()).start();
+        let recorder =
+            Recorder::new(settings.recorder(of_runs), windows, commands.clone(), supervisor.clone(), Arc::clone(&live))
+                .start();
         let course = Course {
             reader: reader.clone(),
             plans: settings.scheduler.plans.clone(),
@@ -363,6 +365,8 @@ impl Daemon {
         let questions = questions(&commands, &clock, settings.cut);
         let commanded = CommandedRuns { live: Arc::clone(&live), reader: reader.clone() };
         let ledger = reader.runs()?;
+        end_cut_off_runs(&ledger, &commands);
+        live.orders.begin_at(reader.next_order()?);
         let plans = settings.scheduler.plans.clone().into();
         let scheduled = settings.scheduler;
         let scheduler =
@@ -517,6 +521,13 @@ impl Daemon {
         };
         if tokio::time::timeout(self.stop_deadline.mul_f64(0.7), sources_and_run).await.is_err() {
             tracing::warn!("a connection or a run did not end in time and is cut off; it goes on at the next start");
+        }
+        for (id, OrderEntry { order, windows_done, .. }) in self.live.orders.end() {
+            let (windows, request) = (order.windows.len(), order.request.as_str());
+            tracing::warn!(
+                request,
+                "order {id} ended by the stop: {windows_done} of {windows} windows done; the daemon does not go on with it"
+            );
         }
         // Those who listen see the end of the run, and then their own.
         self.live.events.close();

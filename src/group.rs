@@ -113,6 +113,15 @@ impl Groups {
         self.named.iter().chain(std::iter::once(&*self.default))
     }
 
+    /// The first group whose intervals or windows cannot be put together of those of a store that cuts time like this; `None`
+    /// when those of all can.
+    pub fn first_unfit_for(&self, cut: Cut) -> Option<&Group> {
+        self.iter().find(|Group { grid, .. }| {
+            let are_whole = [grid.length(), grid.hop()].iter().all(|span| span.divide(cut.window()).1);
+            !are_whole || !grid.interval().divide(cut.interval()).1
+        })
+    }
+
     /// How time is cut for all groups: into the longest intervals and windows of which those of every group can be put
     /// together. With one group whose windows do not overlap it is that group's own cut.
     ///
@@ -211,6 +220,18 @@ mod tests {
         let groups = vec![group("a", "a/*", grid(10, 3600, 600)), group("b", "b/*", grid(15, 900, 900))];
         let base = Groups::new(groups, grid(60, 3600, 3600)).base_cut();
         assert_eq!(base, Cut::new(Span::from_secs(5), Span::from_secs(300)));
+    }
+
+    #[test]
+    fn the_group_is_named_that_cannot_be_put_together_of_a_store() {
+        let hourly = grid(60, 3600, 3600);
+        let unfit = |group: Group| {
+            let groups = Groups::new(vec![self::group("fits", "a/*", grid(120, 7200, 3600)), group], hourly);
+            groups.first_unfit_for(hourly.cut()).map(|group| group.name.to_string())
+        };
+        assert_eq!(unfit(group("hop", "b/*", grid(60, 3600, 600))).as_deref(), Some("hop"));
+        assert_eq!(unfit(group("interval", "b/*", grid(30, 3600, 3600))).as_deref(), Some("interval"));
+        assert_eq!(unfit(group("fits too", "b/*", hourly)), None);
     }
 
     #[test]

@@ -214,14 +214,22 @@ impl ModelAtWork {
         if let Some(model) = self.memory.find(self) {
             return Ok(model);
         }
-        let model = Arc::new(self.read()?.with_proof(self.proof));
-        metrics::MODELS_READ_AGAIN.add(1);
+        let model = self.read()?;
         self.memory.admit(self, Arc::clone(&model));
         Ok(model)
     }
 
+    /// The model, for somebody who only looks at it: that is no use of it, and it displaces no other.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn peek(&self) -> Result<Arc<Model>, ReadAgainError> {
+        let model = self.place().model.clone();
+        model.map_or_else(|| self.read(), Ok)
+    }
+
     /// Reads the model again. A copy cannot have changed, as its file is named by its hash.
-    fn read(&self) -> Result<Model, ReadAgainError> {
+    fn read(&self) -> Result<Arc<Model>, ReadAgainError> {
         let Self { hash, files: ModelFiles { path, scaler }, memory, .. } = self;
         let unreadable = |problem| ReadAgainError::Unreadable { path: path.clone(), problem };
         let files = match read_kept_model(&memory.store, *hash) {
@@ -232,7 +240,12 @@ impl ModelAtWork {
             }
         };
         let model = Model::read_parts(&files, &memory.limits).map_err(unreadable)?;
-        if model.hash() == *hash { Ok(model) } else { Err(ReadAgainError::Changed(path.clone())) }
+        metrics::MODELS_READ_AGAIN.add(1);
+        if model.hash() == *hash {
+            Ok(model.with_proof(self.proof).into())
+        } else {
+            Err(ReadAgainError::Changed(path.clone()))
+        }
     }
 
     fn place(&self) -> MutexGuard<'_, Place> {

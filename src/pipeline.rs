@@ -34,6 +34,7 @@ use crate::ingest::session::{SessionSettings, Sessions};
 use crate::live::{Events, Live};
 use crate::reading::{Reading, Rejects};
 use crate::run::{Run, RunId, RunLog, RunState};
+use crate::run_order::OrderId;
 use crate::schedule::agenda::GroupPlan;
 use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::{SensorDirectory, SensorId};
@@ -227,16 +228,18 @@ impl Pipeline {
         self.put
     }
 
-    /// Nothing more will come: closes every window that has readings, and moves the event clock past them.
+    /// Nothing more will come: closes every window that has readings, and moves the event clock past them, so that the
+    /// last windows of all groups are scored. Once more it changes nothing.
     pub fn end_history(&mut self) {
         // What a closing has yet to finish is not open.
         self.windows.finish_closing(&mut self.over);
-        if self.windows.is_empty() || self.event_clock.pace() == Pace::Held {
+        let plans = &self.settings.plans;
+        let Some(end) = self.event_clock.end_of_history(plans).filter(|_| self.event_clock.pace() == Pace::Free) else {
             return;
-        }
-        let end = self.settings.windows.cut.window_of(self.event_clock.now()).end();
-        self.event_clock.end_history(end, self.settings.windows.lateness);
+        };
+        self.event_clock.end_history(end, plans);
         self.close(end);
+        self.update_pace();
     }
 
     /// Writes a run into the ledger. With a finished one, all before `done_until` counts as scored; `None` when that stays
@@ -274,6 +277,11 @@ impl Pipeline {
         if let Some(until) = until {
             self.writer.put_conditions_until(until);
         }
+    }
+
+    /// Notes that this id was given to an order.
+    pub fn put_order(&mut self, id: OrderId) {
+        self.writer.put_order(id);
     }
 
     /// Notes the first run that a sink has not taken.
@@ -321,7 +329,6 @@ impl Pipeline {
         let rejects = std::mem::take(&mut self.rejects);
         let block = self.writer.put_rejects(&rejects);
         self.told_rejects.tell(&rejects, block, &self.settings.live.events, self.clock.instant);
-        self.settings.live.clocks.note_rejects(&rejects, &self.directory);
         let committed = self.writer.commit()?;
         self.put = finished;
         self.runs.hand_over(self.writer.handed_over());
@@ -398,7 +405,7 @@ impl Pipeline {
     fn update_pace(&mut self) {
         if let Clock::Event(_) = self.settings.clock {
             let PipelineSettings { plans, max_unpublished, .. } = &self.settings;
-            self.event_clock.decide_pace(plans, &self.runs, *max_unpublished);
+            self.event_clock.decide_pace(plans, &self.runs, self.windows.closed(), *max_unpublished);
         }
     }
 

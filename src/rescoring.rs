@@ -135,7 +135,7 @@ impl Rescorer {
                 None => Ok(None),
             });
         let blocks = match blocks {
-            Err(StoreError::Damaged) => return Ok(Err(RescoringError::WindowsGone)),
+            Err(StoreError::Damaged | StoreError::Overwritten) => return Ok(Err(RescoringError::WindowsGone)),
             blocks => blocks?,
         };
         let boundary = self.sensors.name(sensor).and_then(|name| self.settings.sensitivities.of(&name).of(&name));

@@ -133,7 +133,9 @@ pub fn models_hash(models: impl Iterator<Item = (SensorName, Option<ModelHash>)>
 }
 
 /// How a window was closed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+///
+/// The later ones are worse.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Closing {
     /// Closed when it was over.
     #[default]
@@ -158,8 +160,11 @@ impl fmt::Display for Closing {
 /// How far a run is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RunState {
-    /// Begun, and not seen to end: the run goes on, or was cut off.
+    /// Begun, and not seen to end: the run goes on, or is gone on with.
     Started,
+    /// Begun by a command, and ended by an end of the daemon: the next start notes it. Not every sensor has its outcome,
+    /// nothing of it was published, and it is not gone on with.
+    CutOff,
     /// Every sensor in scope has its outcome.
     Finished(Tally),
 }

@@ -19,7 +19,7 @@ use crate::sensor::SensorName;
 use crate::sensor_pattern::SensorPattern;
 use crate::time::Span;
 
-/// An order's identity. Later orders have larger ids, which begin anew at a start of the daemon.
+/// An order's identity. Later orders have larger ids, and no id is given twice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct OrderId(pub u64);
 
@@ -40,6 +40,21 @@ pub struct RunOrder {
     pub keeping: VerdictKeeping,
     /// What was asked for and by whom, in words.
     pub request: RunRequest,
+}
+
+impl RunOrder {
+    /// The first interval that is compared of the window at this place. Where windows of a group overlap, those before it lie
+    /// in the window before, too, and each counts once.
+    pub fn first_compared(&self, place: usize) -> u32 {
+        let Some((GroupWindow { group, window, interval }, before)) =
+            self.windows.get(..=place).and_then(|windows| windows.split_last())
+        else {
+            return 0;
+        };
+        let last = before.iter().rev().find(|other| other.group == *group);
+        let known = last.map_or(Span::ZERO, |last| last.window.end().since(window.start()));
+        u32::try_from(known.nanos() / interval.nanos().max(1)).unwrap_or(u32::MAX)
+    }
 }
 
 /// A window of a group.
@@ -88,4 +103,25 @@ pub enum VerdictKeeping {
     Stored,
     /// They are compared, and dropped.
     DryRun,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn of_windows_that_overlap_each_interval_is_compared_once() {
+        let minutes = |minutes: i64| Span::from_secs(60).times(minutes);
+        let window = |group: &str, end: i64| GroupWindow {
+            group: GroupName::new(group).unwrap(),
+            window: Window::new(Timestamp::default() + minutes(end - 30), minutes(30)),
+            interval: minutes(1),
+        };
+        let windows = vec![window("a", 30), window("b", 30), window("a", 40), window("a", 50), window("b", 60)];
+        let (sensors, keeping) = (OrderedSensors::All, VerdictKeeping::DryRun);
+        let order = RunOrder { sensors, windows, keeping, request: RunRequest::new("all") };
+        let first: Vec<_> = (0..6).map(|place| order.first_compared(place)).collect();
+        assert_eq!(first, [0, 0, 20, 20, 0, 0]);
+    }
 }

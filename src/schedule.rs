@@ -43,9 +43,10 @@ pub struct Schedule {
     pub delay: Span,
     /// What happens to a firing that becomes due while the windows of the one before are being scored.
     pub overlap: Overlap,
-    /// How many missed windows are scored at most; older ones are given up.
+    /// How many due windows are scored at most, the newest in any case; older ones are given up.
     pub catch_up: u32,
-    /// How long ago a missed window may have ended; older ones are given up.
+    /// How long ago a missed window may have ended; older ones are given up. A window that no earlier firing covers was not
+    /// missed.
     pub horizon: Option<Span>,
 }
 
@@ -53,8 +54,8 @@ pub struct Schedule {
 /// scored.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Overlap {
-    /// They are scored afterwards, as missed windows are: the newest first, and then the others within the bounds on
-    /// what is caught up on.
+    /// They are scored afterwards: those of the last firing first, and then the others as missed windows, oldest first, within
+    /// the bounds on what is caught up on.
     #[default]
     CatchUp,
     /// The firing waits. If another one becomes due meanwhile, that one waits in its place, and its own windows are
@@ -95,7 +96,7 @@ impl Schedule {
         let firing = self.firing(now)?;
         let last = self.windows.last_ending(firing.min(closable));
         let missed = self.windows_between(scored, last.end());
-        let count = u32::try_from(missed).unwrap_or(u32::MAX).min(self.kept(last, now));
+        let count = u32::try_from(missed).unwrap_or(u32::MAX).min(self.kept(last, firing, now));
         let first = self.back(last, count.checked_sub(1)?);
         Some(Due { first, count, skipped: missed - u64::from(count) })
     }
@@ -127,7 +128,7 @@ impl Schedule {
 
     /// How far back missed windows are scored.
     pub fn reach(&self) -> Span {
-        let counted = self.windows.hop().times(self.catch_up.max(1).into());
+        let counted = self.windows.hop().times(self.most().into());
         self.horizon.map_or(counted, |horizon| horizon.min(counted))
     }
 
@@ -142,12 +143,24 @@ impl Schedule {
         self.windows.last_ending(window.end() - self.windows.hop().times(hops.into()))
     }
 
-    /// How many windows up to `last` are scored at most, when `last` is the newest that is due; at least one.
-    fn kept(&self, last: Window, now: Timestamp) -> u32 {
-        let most = self.catch_up.max(1);
-        let Some(horizon) = self.horizon else { return most };
-        let within = last.end().since(now - horizon).divide(self.windows.hop()).0.saturating_add(1);
-        most.min(u32::try_from(within).unwrap_or(u32::MAX)).max(1)
+    /// How many windows are scored at most of those that are due.
+    pub fn most(&self) -> u32 {
+        self.catch_up.max(1)
+    }
+
+    /// How many windows up to `last` are scored at most, when `last` is the newest that is due and `firing` covers it; at
+    /// least one.
+    fn kept(&self, last: Window, firing: Timestamp, now: Timestamp) -> u32 {
+        let Some(horizon) = self.horizon else { return self.most() };
+        // What no earlier firing covers was not missed, however long ago it ended.
+        let given_up_until = (now - horizon - Span::from_nanos(1)).min(self.covered_before(firing));
+        let within = self.windows_between(given_up_until, last.end());
+        self.most().min(u32::try_from(within).unwrap_or(u32::MAX)).max(1)
+    }
+
+    /// The time up to which firings before this one cover windows.
+    pub fn covered_before(&self, firing: Timestamp) -> Timestamp {
+        self.firing_before(firing).unwrap_or(Timestamp::MIN)
     }
 }
 
@@ -231,6 +244,14 @@ mod tests {
         let daily = "0 0 6 * * *";
         assert!(!missed(daily, "2026-03-01 06:00", "2026-03-02 06:01:00Z"));
         assert!(missed(daily, "2026-03-01 05:00", "2026-03-02 06:01:00Z"));
+    }
+
+    #[test]
+    fn a_horizon_gives_up_what_was_missed_and_never_what_is_due_for_the_first_time() {
+        let daily = Schedule { horizon: Some(HOUR), delay: HOUR.times(3), ..schedule("0 0 6 * * *") };
+        assert_eq!(due(&daily, "2026-03-01 06:00", "2026-03-02 09:01:00Z"), Some(("06:00".into(), 24, 0)));
+        let two_days = Schedule { catch_up: 100, ..daily };
+        assert_eq!(due(&two_days, "2026-02-28 06:00", "2026-03-02 09:01:00Z"), Some(("06:00".into(), 24, 24)));
     }
 
     #[test]

@@ -43,12 +43,17 @@ impl Daemon {
 
     /// As [`start`](Self::start), with further keys of the store.
     pub(crate) fn start_with_store(directory: TempDir, settings: &str, store: &str) -> Self {
+        Self::start_with(directory, settings, store, "")
+    }
+
+    /// As [`start`](Self::start), with further keys of the store and of the models.
+    pub(crate) fn start_with(directory: TempDir, settings: &str, store: &str, models: &str) -> Self {
         let path = directory.path();
         fs::create_dir_all(path.join("models")).expect("a folder for models");
         // The default port may be taken.
         let off = if settings.contains("[http]") { "" } else { "[http]\nlisten = \"off\"\n" };
         let folders = format!(
-            "{off}[store]\n{store}directory = \"{0}/store\"\n[models]\ndirectory = \"{0}/models\"\n",
+            "{off}[store]\n{store}directory = \"{0}/store\"\n[models]\n{models}directory = \"{0}/models\"\n",
             path.display()
         );
         fs::write(path.join("config.toml"), format!("{settings}\n{folders}")).expect("a configuration");

@@ -35,6 +35,7 @@ use crate::ingest::trial::TriedReading;
 use crate::pipeline::{BatchProgress, Pipeline, Position};
 use crate::reading::Forecast;
 use crate::run::{Run, RunId, RunLog};
+use crate::run_order::OrderId;
 use crate::sensor::SensorId;
 use crate::store::{Backlog, ChunkId, Committed, JournalExtent, KeeperProgress, StoreError, StoredChunks, Ticket};
 use crate::telemetry::metrics;
@@ -71,6 +72,8 @@ pub enum Command {
         run: Run,
         /// Which chunks of the run that are stored already stay.
         stored: StoredChunks,
+        /// Told when that is durable, if somebody waits for it.
+        done: Option<oneshot::Sender<Committed>>,
     },
     /// Write a run into the ledger.
     PutRun {
@@ -87,6 +90,13 @@ pub enum Command {
         run: Run,
         /// Its log.
         log: RunLog,
+    },
+    /// Note that an id was given to an order of an operator.
+    NoteOrder {
+        /// The id.
+        id: OrderId,
+        /// Told when the note is durable.
+        done: oneshot::Sender<Committed>,
     },
     /// Store a chunk of a run's verdicts.
     PutVerdicts {
@@ -643,9 +653,13 @@ impl Committer {
                 self.pipeline.set_clock(self.clock.read());
                 self.promises.committed.push(done);
             }
-            Command::BeginRun { run, stored } => {
+            Command::BeginRun { run, stored, done } => {
                 self.pipeline.begin_run(&run, &stored);
                 self.stored_events.begin_run(run);
+                if let Some(done) = done {
+                    self.pipeline.settle_soon();
+                    self.promises.settled.push(done);
+                }
             }
             Command::PutRun { run, done_until, done } => {
                 self.pipeline.put_run(&run, done_until);
@@ -656,6 +670,11 @@ impl Committer {
             Command::NoteRun { run, log } => {
                 self.pipeline.put_run(&run, None);
                 self.pipeline.put_run_log(run.id, &log);
+            }
+            Command::NoteOrder { id, done } => {
+                self.pipeline.put_order(id);
+                self.promises.are_urgent = true;
+                self.promises.committed.push(done);
             }
             Command::PutVerdicts { run, chunk, verdicts } => {
                 self.pipeline.put_verdicts(run, chunk, &verdicts);

@@ -49,6 +49,9 @@ pub enum Event {
         condition: Condition,
         /// Whether it stands from now on.
         stands: bool,
+        /// Why it does not stand any more, in words; `null` when it stands.
+        #[serde(default)]
+        cleared_because: Option<String>,
     },
     /// The listener came slower than the events: so many were passed over.
     Missed {

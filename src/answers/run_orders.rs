@@ -13,9 +13,11 @@ use crate::time::Timestamp;
 pub struct NewRunOrder {
     /// Only the windows and sensors of this group.
     #[serde(default)]
+    #[schema(min_length = 1)]
     pub group: Option<String>,
     /// Only sensors that fit a pattern such as `press-1/*`.
     #[serde(default)]
+    #[schema(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]*[/*][^\x00-\x1f\x7f-\x9f+#]*$")]
     pub sensors: Option<String>,
     /// Only windows that begin at this time or later; without `since` and `until`, the last window of each group that was scored.
     #[serde(default)]
@@ -23,15 +25,14 @@ pub struct NewRunOrder {
     /// Only windows that end at this time or before.
     #[serde(default)]
     pub until: Option<Timestamp>,
-    /// Whether the verdicts are only compared with those that stand, and not stored.
-    #[serde(default)]
+    /// Whether the verdicts are only compared with those that stand, and not stored. It must be said.
     pub is_dry_run: bool,
 }
 
 /// An order, and how far it is.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize, ToSchema)]
 pub struct RunOrder {
-    /// Its id. Later orders have larger ones, which begin anew at a start of the daemon.
+    /// Its id. Later orders have larger ones, and no id is given twice.
     pub id: u64,
     /// What was asked for and by whom, in words.
     pub request: String,

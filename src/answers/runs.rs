@@ -115,11 +115,12 @@ pub struct SlowSensor {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
-    /// It goes on, or goes on at the daemon's next start.
+    /// It goes on.
     Started,
     /// Every sensor in scope has its outcome.
     Finished,
-    /// It began and never ended: its window got another run, or was given up.
+    /// It began and did not end, and nothing of it was published. One that was due is gone on with after the daemon's start,
+    /// unless its window got another run, or was given up; one of an operator is not gone on with.
     CutOff,
 }
 
@@ -255,10 +256,12 @@ pub struct NextFiring {
     pub local: String,
     /// When its runs begin.
     pub begins: Timestamp,
-    /// From the start of the first window that it covers to the end of the last.
+    /// From the start of the first of its windows that is scored to the end of the last.
     pub span: Span,
     /// How many windows it covers.
     pub windows: u64,
+    /// How many of these are scored; the older ones are given up.
+    pub scored: u64,
 }
 
 /// Windows that were given up.

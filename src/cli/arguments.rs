@@ -3,6 +3,7 @@
 use crate::features::{FeatureError, FeatureSet, MissingError, MissingPolicy};
 use crate::group::GroupName;
 use crate::time::Span;
+use crate::verdict::AnomalyScore;
 
 /// A text that is not a length of time.
 #[derive(Debug, thiserror::Error)]
@@ -45,4 +46,10 @@ pub(super) fn parse_features(text: &str) -> Result<FeatureSet, FeaturesError> {
 /// Reads the policy for missing values.
 pub(super) fn parse_missing(text: &str) -> Result<MissingPolicy, MissingError> {
     MissingPolicy::parse(text)
+}
+
+/// Reads the score from which on intervals are anomalies.
+pub(super) fn parse_anomaly_score(text: &str) -> Result<AnomalyScore, String> {
+    let score = text.parse().ok().and_then(AnomalyScore::new);
+    score.ok_or_else(|| "give a number from 0.002 to 0.998".to_owned())
 }

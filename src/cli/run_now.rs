@@ -12,11 +12,10 @@ use crate::cli::progress::waiting_line;
 use crate::cli::status::window;
 use crate::cli::store_access::running_daemon;
 use crate::cli::table::{Colours, Column, Output, TableCell, TextTable, Tint};
-use crate::cli::time_bound::{TimeBound, parse_bound};
+use crate::cli::time_bound::{TimeBound, now_of, parse_bound};
 use crate::config::Config;
 use crate::http::client::DaemonClient;
 use crate::printable::Printable;
-use crate::time::Timestamp;
 
 /// Has windows that were scored be scored again, with the models of today, and tells how the anomalies differ from those
 /// that stand.
@@ -81,9 +80,9 @@ pub fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let order = match args.cancel {
         Some(id) => daemon.post(&format!("/api/v1/run-orders/{id}/cancel"), Vec::new())?.json()?,
         None => {
-            let now = Timestamp::now();
-            let [since, until] = [args.window.and_then(|range| range.since), args.window.and_then(|range| range.until)]
-                .map(|bound| bound.map(|bound| bound.time(now)));
+            let bounds = [args.window.and_then(|range| range.since), args.window.and_then(|range| range.until)];
+            let now = now_of(&daemon, bounds)?;
+            let [since, until] = bounds.map(|bound| bound.map(|bound| bound.time(now)));
             let wanted = NewRunOrder {
                 group: args.group.clone(),
                 sensors: args.sensor.clone(),
@@ -201,7 +200,7 @@ fn tell(order: &RunOrder) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Span;
+    use crate::time::{Span, Timestamp};
 
     #[test]
     fn either_end_of_a_range_may_be_left_open() {

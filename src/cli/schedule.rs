@@ -98,10 +98,13 @@ fn write_group(schedule: &GroupSchedule, out: &mut dyn Write) -> anyhow::Result<
     if schedule.next.is_empty() {
         writeln!(out, "  the readings decide when the next run is due (clock = \"event\")")?;
     }
-    for NextFiring { at, local: shown, span, windows, .. } in &schedule.next {
+    for NextFiring { at, local: shown, span, windows, scored, .. } in &schedule.next {
         let covered = match windows {
             0 => "no window ends before it".to_owned(),
             1 => window(span.start, span.end),
+            windows if scored < windows => {
+                format!("{scored} of {windows} windows, {} (schedule.catch_up)", window(span.start, span.end))
+            }
             windows => format!("{windows} windows, {}", window(span.start, span.end)),
         };
         writeln!(out, "  next  {}  {}  {covered}", local(shown), second(*at))?;

@@ -19,12 +19,13 @@ use self::held::{Held, Reads};
 pub use self::report::Report;
 use self::table::SensorScore;
 use crate::actors::scoring::model_loader::{LoadBounds, read_catalog};
-use crate::cli::arguments::{parse_features, parse_missing, parse_span};
+use crate::cli::arguments::{parse_anomaly_score, parse_features, parse_missing, parse_span};
 use crate::cli::history::{Histories, HistoriesError, HistoryOptions};
 use crate::cli::limits::LimitArgs;
 use crate::features::{Assigner, Blocks, Bounds, FeatureSet, FeatureSettings, MissingPolicy, Plan};
+use crate::group::Groups;
 use crate::ingest::history::{AnyTime, NamedReading};
-use crate::interval::{Cut, CutError, Window};
+use crate::interval::{Cut, CutError, Window, WindowGrid};
 use crate::model::{Catalog, CatalogError, IgnoredReason, Listing, Model, NameTemplate, NameTemplates, SameNames};
 use crate::printable::shown;
 use crate::reading::Reading;
@@ -33,7 +34,7 @@ use crate::sensor::{SensorDirectory, SensorId, SensorName};
 use crate::sensor_pattern::SensorPattern;
 use crate::sink::prediction::{Decisions, FileNames, PredictionWriter};
 use crate::time::{Span, Timestamp};
-use crate::verdict::Outcome;
+use crate::verdict::{AnomalyScore, Outcome};
 use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 
 /// Scores a history with models, offline: what the daemon would have said of these readings.
@@ -42,6 +43,9 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 /// and writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the
 /// last window. The report has a line a sensor, the worst first. A model's columns are those that --features names,
 /// else those that its file names, else the mean; a window is scored when it is over for all sensors that they name.
+/// The configuration is not read: the windows, hop, columns and threshold of a group, a [[sensitivity]] or [[features]] are given
+/// here, for one group at a time. Bounds, filters and deadbands of a configuration have no part in it. The last window is the
+/// first that ends behind the last reading, as at the end of a history that the daemon scores.
 /// The exit code is 0 when every model could be read and every window scored, and there was one at all, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
@@ -67,6 +71,13 @@ pub struct Args {
     /// The window that is scored at once
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = parse_span)]
     pub window: Span,
+    /// How far a window ends behind the one before; as long as a window, if left out
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
+    pub hop: Option<Span>,
+    /// The score from which on intervals are anomalies, as scoring.anomaly_score: from 0.002 to 0.998; a model's own boundary
+    /// is 0.5. The models decide, if left out
+    #[arg(long, value_name = "SCORE", value_parser = parse_anomaly_score)]
+    pub anomaly_score: Option<AnomalyScore>,
     /// How far out of order a sensor's rows may be
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = parse_span)]
     pub lateness: Span,
@@ -140,7 +151,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<ExitCode, ScoreHistoryErr
 /// When models, history or prediction files cannot be read or written.
 pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     let began = Instant::now();
-    let cut = Cut::new(args.interval, args.window)?;
+    let grid = WindowGrid::new(args.interval, args.window, args.hop.unwrap_or(args.window))?;
+    let base = Groups::new(Vec::new(), grid).base_cut()?;
     let names = match &args.scaler {
         Some(scaler) => NameTemplates::new(args.name.clone(), scaler.clone())?,
         None => args.name.clone().into(),
@@ -152,7 +164,7 @@ pub fn score_history(args: &Args) -> Result<Report, ScoreHistoryError> {
     let bounds = LoadBounds { limits, deadline, advice: "shorten its .expect.csv, or take it away" };
     let catalog = read_catalog(listing, bounds);
     fs::create_dir_all(&args.out).map_err(|problem| ScoreHistoryError::Output { path: args.out.clone(), problem })?;
-    let mut scorer = Scorer::new(args, cut, catalog);
+    let mut scorer = Scorer::new(args, grid, base, catalog);
     scorer.read()?;
     scorer.finish(began)
 }
@@ -165,6 +177,9 @@ struct Scorer<'a> {
     over: Vec<ClosedWindow>,
     held: Held,
     sensors: Vec<Sensor>,
+    grid: WindowGrid,
+    /// The time of the latest reading.
+    newest: Timestamp,
     /// The end of the last window scored.
     end: Timestamp,
     report: Report,
@@ -188,28 +203,30 @@ enum Assigned {
 }
 
 impl<'a> Scorer<'a> {
-    fn new(args: &'a Args, cut: Cut, catalog: Catalog) -> Self {
+    fn new(args: &'a Args, grid: WindowGrid, base: Cut, catalog: Catalog) -> Self {
         let directory = SensorDirectory::new(usize::MAX, Vec::new());
         let windows = WindowSettings {
-            cut,
+            cut: base,
             lateness: args.lateness,
             kept_per_interval: usize::MAX,
             max_open_readings: usize::MAX,
         };
         let mut scorer = Self {
             args,
-            scoring: ScoringSettings { cut, base: cut, min_intervals: args.min_intervals },
+            scoring: ScoringSettings { cut: grid.cut(), base, min_intervals: args.min_intervals },
             directory,
             windows: OpenWindows::new(windows, Timestamp::MIN, []),
             over: Vec::new(),
-            held: Held::default(),
+            held: Held::new(grid),
             sensors: Vec::new(),
+            grid,
+            newest: Timestamp::MIN,
             end: Timestamp::MIN,
             report: Report::new(&args.out, args.table),
         };
         let alone = catalog.ignored.iter().filter(|file| matches!(file.reason, IgnoredReason::ScalerAlone { .. }));
         scorer.report.passed_over.extend(alone.map(|file| format!("{}: {}", shown(&file.path), file.reason)));
-        let features = assigner(args, cut);
+        let features = assigner(args, grid.cut());
         for entry in catalog.entries {
             let model = entry.model.map_err(|error| error.to_string()).and_then(|model| {
                 match features.assign(&entry.sensor, &model) {
@@ -269,6 +286,7 @@ impl<'a> Scorer<'a> {
     fn take(&mut self, name: &SensorName, time: Timestamp, value: f64) -> Result<(), ScoreHistoryError> {
         let (sensor, known) = self.sensor(name);
         known.readings += 1;
+        self.newest = self.newest.max(time);
         if !self.held.is_read(sensor) {
             return Ok(());
         }
@@ -329,7 +347,7 @@ impl<'a> Scorer<'a> {
             };
             Ok::<_, Infallible>(id.and_then(|id| self.held.block(id, window)).cloned())
         });
-        let (scored, drift) = match score(model, plan, window, &blocks, self.scoring, None) {
+        let (scored, drift) = match score(model, plan, window, &blocks, self.scoring, self.args.anomaly_score) {
             Ok(Judgement { outcome: Outcome::Scored(scored), drift }) => (scored, drift),
             Ok(_) => {
                 self.report.too_little += 1;
@@ -355,15 +373,15 @@ impl<'a> Scorer<'a> {
             }
         };
         // This process made the stored form, so it is not damaged.
-        let block = self.held.block(own, window);
-        let intervals = block.and_then(|block| block.intervals(self.scoring.base).ok()).unwrap_or_default();
+        let blocks = self.held.blocks_within(own, window);
+        let intervals: Vec<_> = blocks.filter_map(|block| block.intervals(self.scoring.base).ok()).flatten().collect();
         writer.write(window, self.scoring.cut.interval(), &intervals, &scored).map_err(at)
     }
 
     fn finish(mut self, began: Instant) -> Result<Report, ScoreHistoryError> {
         self.windows.close_until(Timestamp::MAX, &mut self.over);
         self.score_what_is_over()?;
-        for sensor in self.held.end() {
+        for sensor in self.held.end(self.grid.first_ending_after(self.newest).end()) {
             self.score_waiting(sensor)?;
         }
         let mut names = FileNames::default();

@@ -9,7 +9,7 @@ use crate::cli::sensors::{minute, state_word};
 use crate::cli::sparkline::sparkline;
 use crate::cli::store_access::running_daemon;
 use crate::cli::table::{Colours, Output, Tint};
-use crate::cli::time_bound::{TimeBound, parse_bound};
+use crate::cli::time_bound::{TimeBound, now_of, parse_bound};
 use crate::cli::verdicts::outcome_word;
 use crate::config::Config;
 use crate::http::client::quoted;
@@ -68,7 +68,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     let detail: SensorDetail = daemon.get(&path)?.json()?;
     let seen = detail.sensor.last_seen;
     let since = match (args.since, seen) {
-        (Some(bound), _) => Some(bound.time(Timestamp::now())),
+        (Some(bound), _) => Some(bound.time(now_of(&daemon, [args.since, None])?)),
         (None, seen) => seen.map(|seen| seen - SHOWN),
     };
     let mut question = format!("{path}/series?width={MARKS}");

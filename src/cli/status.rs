@@ -171,8 +171,9 @@ fn facts(status: &Status, version: &Version) -> Vec<(&'static str, String)> {
     facts.extend(status.running.as_ref().map(|run| ("running", run_words(run))));
     facts.push(("next run", next));
     if status.windows_skipped > 0 {
-        facts
-            .push(("skipped", format!("{} windows since the start, for too many were missed", status.windows_skipped)));
+        let words =
+            format!("{} windows since the start; anomalyd schedule tells which, and why", status.windows_skipped);
+        facts.push(("skipped", words));
     }
     facts.extend(status.sinks.iter().map(|sink| ("sink", sink_words(sink))));
     facts.push(("disk", disk(status)));
@@ -229,7 +230,8 @@ fn readings(status: &Status) -> String {
 
 pub(crate) fn run_words(run: &Run) -> String {
     let span = window(run.window.start, run.window.end);
-    let mut words = format!("run {} of {span}, {}, closed {}", run.id, run.trigger, run.closing);
+    let of_group = if run.group == "default" { String::new() } else { format!(" of the group {}", run.group) };
+    let mut words = format!("run {}{of_group} of {span}, {}, closed {}", run.id, run.trigger, run.closing);
     if let Some(tally) = run.tally {
         let Tally { scored, no_data, too_little_data, failed, timed_out, quarantined, unproven, anomalies, .. } = tally;
         words.push_str(&format!(": {scored} scored"));
@@ -278,11 +280,18 @@ pub(crate) fn second(time: Timestamp) -> String {
     time.floor(Span::from_secs(1)).to_string()
 }
 
-/// A window, in UTC; its end without the day when it is the same.
+/// A window, in UTC; its end without the day when it is the same. Seconds, and parts of them, are shown when either end has
+/// some.
 pub(crate) fn window(start: Timestamp, end: Timestamp) -> String {
+    let are_whole = |span: Span| [start, end].iter().all(|time| time.floor(span) == *time);
+    let time = match (are_whole(Span::from_secs(60)), are_whole(Span::from_secs(1))) {
+        (true, _) => "%H:%M",
+        (false, true) => "%H:%M:%S",
+        (false, false) => "%H:%M:%S%.3f",
+    };
     let same_day = start.format("%F") == end.format("%F");
-    let end = end.format(if same_day { "%H:%M" } else { "%F %H:%M" });
-    format!("{} to {end} UTC", start.format("%F %H:%M"))
+    let end = end.format(&if same_day { time.to_owned() } else { format!("%F {time}") });
+    format!("{} to {end} UTC", start.format(&format!("%F {time}")))
 }
 
 /// How long it is from one time to another, rounded for people.
@@ -417,6 +426,17 @@ mod tests {
         }
         assert!(screen.lines().count() < 24, "one screen:\n{screen}");
         assert!(!screen.contains('\x1b'), "{screen}");
+    }
+
+    #[test]
+    fn a_window_shows_seconds_only_when_it_has_some() {
+        let of = |start: &str, end: &str| window(Timestamp::parse(start).unwrap(), Timestamp::parse(end).unwrap());
+        assert_eq!(of("2026-03-01 09:00", "2026-03-01 10:00"), "2026-03-01 09:00 to 10:00 UTC");
+        assert_eq!(of("2026-03-01 14:19:00Z", "2026-03-01 14:19:30Z"), "2026-03-01 14:19:00 to 14:19:30 UTC");
+        assert_eq!(
+            of("2026-03-01 23:59:59.500Z", "2026-03-02 00:00"),
+            "2026-03-01 23:59:59.500 to 2026-03-02 00:00:00.000 UTC"
+        );
     }
 
     #[test]

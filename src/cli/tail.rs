@@ -130,10 +130,11 @@ fn worded(event: &Event, colours: Colours) -> String {
             let problem = model.problem.as_ref().map_or_else(String::new, |problem| format!(": {problem}"));
             ("model", tint, format!("{} {words}{problem}", model.sensor))
         }
-        Event::Condition { condition, stands } => {
+        Event::Condition { condition, stands, cleared_because } => {
+            let why = cleared_because.as_ref().map_or_else(String::new, |why| format!(": {why}"));
             let (tint, words) = match stands {
                 true => (Tint::Warning, format!(": {}", condition.words)),
-                false => (Tint::Good, " stands no more".to_owned()),
+                false => (Tint::Good, format!(" stands no more{why}")),
             };
             let word = condition_word(condition.condition);
             ("condition", tint, format!("{} {} {word}{words}", condition.since, condition.sensor))

@@ -1,5 +1,7 @@
 //! Bounds of time on the command line: a time, a day, or how long ago.
 
+use crate::answers::Status;
+use crate::http::client::DaemonClient;
 use crate::ingest::history::{AnyTime, TimeError, TimeSettings};
 use crate::time::{Span, Timestamp};
 
@@ -8,7 +10,7 @@ use crate::time::{Span, Timestamp};
 pub enum TimeBound {
     /// A point in time.
     At(Timestamp),
-    /// That long before now.
+    /// That long before now, by the clock that the daemon goes by.
     Ago(Span),
 }
 
@@ -29,6 +31,18 @@ pub(crate) fn parse_bound(text: &str) -> Result<TimeBound, BoundError> {
         Some(ago) => Span::parse(ago).map(TimeBound::Ago).ok_or(BoundError),
         None => Ok(TimeBound::At(TimeSettings::default().place(AnyTime::parse(text)?)?)),
     }
+}
+
+/// The daemon's time, if one of the bounds needs it: with an event clock that is not the system's.
+///
+/// # Errors
+/// When the daemon does not answer.
+pub(crate) fn now_of(daemon: &DaemonClient, bounds: [Option<TimeBound>; 2]) -> anyhow::Result<Timestamp> {
+    if bounds.iter().any(|bound| matches!(bound, Some(TimeBound::Ago(_)))) {
+        let status: Status = daemon.get("/api/v1/status")?.json()?;
+        return Ok(status.now);
+    }
+    Ok(Timestamp::now())
 }
 
 impl TimeBound {

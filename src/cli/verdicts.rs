@@ -8,7 +8,7 @@ use crate::cli::arguments::parse_group;
 use crate::cli::sensors::{minute, parse_pattern, said};
 use crate::cli::store_access::StoreAccess;
 use crate::cli::table::{Colours, Column, Output, TableCell, TextTable, Tint};
-use crate::cli::time_bound::{TimeBound, parse_bound};
+use crate::cli::time_bound::{TimeBound, now_of, parse_bound};
 use crate::config::Config;
 use crate::daemon::settings::Settings;
 use crate::group::GroupName;
@@ -87,7 +87,7 @@ impl Args {
     /// Asks the daemon, page by page.
     fn ask(&self, daemon: &DaemonClient, verdicts: &mut Vec<Verdict>) -> anyhow::Result<()> {
         let mut question = format!("/api/v1/verdicts?anomalous={}", self.anomalous);
-        let now = Timestamp::now();
+        let now = now_of(daemon, [self.since, self.until])?;
         for (name, bound) in [("since", self.since), ("until", self.until)] {
             if let Some(bound) = bound {
                 question.push_str(&format!("&{name}={}", quoted(&bound.time(now).to_string())));

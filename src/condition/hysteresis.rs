@@ -4,7 +4,6 @@
 //! evidence counts. A window that says nothing, such as one in which the daemon did not run, changes nothing.
 
 use super::reason::Reason;
-use crate::interval::Window;
 use crate::time::{Span, Timestamp};
 
 /// What a window says about a condition.
@@ -41,6 +40,16 @@ pub enum ConditionState {
     Standing(StandingCondition),
 }
 
+impl ConditionState {
+    /// The start of the first window with evidence.
+    pub(super) fn since(&self) -> Timestamp {
+        match self {
+            Self::Rising { since, .. } => *since,
+            Self::Standing(standing) => standing.since,
+        }
+    }
+}
+
 /// A condition that was raised and is not cleared.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StandingCondition {
@@ -61,14 +70,15 @@ pub(super) enum StateChange {
     Cleared(StandingCondition),
 }
 
-/// Takes in what a window says. `None` stands for a condition that is absent.
+/// Takes in what a window says that began at `start`; its evidence counts for `length`. `None` stands for a condition that
+/// is absent.
 pub(super) fn step(
     state: &mut Option<ConditionState>,
     evidence: Evidence,
-    window: Window,
+    start: Timestamp,
+    length: Span,
     patience: Patience,
 ) -> Option<StateChange> {
-    let length = window.end().since(window.start());
     match (evidence, &mut *state) {
         (Evidence::Nothing, _) | (Evidence::Against, None) => None,
         (Evidence::For(_), Some(ConditionState::Standing(standing))) => {
@@ -78,7 +88,7 @@ pub(super) fn step(
         (Evidence::For(reason), _) => {
             let (since, before) = match state {
                 Some(ConditionState::Rising { since, over }) => (*since, *over),
-                _ => (window.start(), Span::ZERO),
+                _ => (start, Span::ZERO),
             };
             let over = sum(before, length);
             if over < patience.raise_after {

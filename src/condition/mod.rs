@@ -3,12 +3,14 @@
 //! Behind each window that was closed for all sensors, every sensor is looked at once. The window, the sensor's usual
 //! behaviour ([`Usual`]), its model and its clock give [`Evidence`] for or against each [`ConditionKind`]. A condition is
 //! raised when the evidence for it has held for long enough, and is cleared when the evidence against it has
-//! (`hysteresis.rs`), so that no condition comes and goes with every window. How long that is, and who is told, is the
+//! (`hysteresis.rs`), so that no condition comes and goes with every window. All windows have one length here, whatever the
+//! windows of groups are. How long that is, and who is told, is the
 //! [`ConditionPolicy`] of the kind.
 //!
 //! Pure: windows and their times are arguments, and changes are results.
 
 mod hysteresis;
+mod pauses;
 mod policy;
 mod reason;
 mod sensor_conditions;
@@ -16,11 +18,12 @@ mod usual;
 mod window_facts;
 
 pub use hysteresis::{ConditionState, Evidence, Patience, StandingCondition};
+pub use pauses::Pauses;
 pub use policy::{ConditionPolicy, ConditionSettings, Notice};
 pub use reason::Reason;
 pub use sensor_conditions::{ClearCause, ConditionChange, SensorConditions};
 pub use usual::Usual;
-pub use window_facts::{ModelSight, WindowFacts, WindowSummary, Witness};
+pub use window_facts::{ModelSight, SummaryInProgress, WindowFacts, WindowSummary, Witness};
 
 /// What can be wrong with a sensor. Several conditions can stand at once.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

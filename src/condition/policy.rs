@@ -2,15 +2,18 @@
 
 use super::ConditionKind;
 use super::hysteresis::Patience;
+use crate::interval::Cut;
 use crate::sensor_pattern::SensorPattern;
 use crate::time::Span;
 
 /// When each condition is raised and cleared.
 #[derive(Clone, PartialEq, Debug)]
 pub struct ConditionSettings {
+    /// How time is cut into the windows that are looked at.
+    pub cut: Cut,
     /// For how long it is learnt what is usual for a sensor, from the first window that it sends in.
     pub learn: Span,
-    /// What has been sparse, stuck or drifting for so long is usual from then on: it is learnt anew.
+    /// What has been sparse or drifting for so long is usual from then on: it is learnt anew. No pause that is longer is usual.
     pub relearn_after: Span,
     /// A window is sparse when it has readings in fewer than this share of the usual number of intervals.
     pub sparse_share: f64,

@@ -45,12 +45,31 @@ pub enum ClearCause {
     Over,
     /// What is usual is learnt anew: the condition has lasted, or windows are cut in another way than before.
     LearntAnew,
+    /// The sensor is silent, so that nothing tells of its clock.
+    Silent,
     /// The sensor is not watched for it any more.
     NotWatched,
 }
 
+impl ClearCause {
+    /// All causes.
+    pub const ALL: [Self; 4] = [Self::Over, Self::LearntAnew, Self::Silent, Self::NotWatched];
+
+    /// The words for it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Over => "it is over",
+            Self::LearntAnew => "what is usual is learnt anew",
+            Self::Silent => "the sensor is silent, so that nothing tells of its clock",
+            Self::NotWatched => "the sensor is not watched for it any more",
+        }
+    }
+}
+
 /// The kinds that say that a sensor is not as it usually is.
 const AGAINST_USUAL: [ConditionKind; 3] = [ConditionKind::Stuck, ConditionKind::Sparse, ConditionKind::Drifting];
+/// Those of them that are taken as usual when they have lasted. A sensor that has stuck for long has not become well.
+const TAKEN_AS_USUAL: [ConditionKind; 2] = [ConditionKind::Sparse, ConditionKind::Drifting];
 
 impl Default for SensorConditions {
     fn default() -> Self {
@@ -80,9 +99,8 @@ impl SensorConditions {
         }
         let before = self.clone();
         let mut changes = Vec::new();
-        let pause = self.pause(facts.window);
         if !self.usual.is_of(facts) {
-            changes.extend(self.learn_anew());
+            changes.extend(self.learn_anew(Usual::default()));
         }
         for kind in ConditionKind::ALL {
             if !is_watched(kind) {
@@ -92,10 +110,14 @@ impl SensorConditions {
             let evidence = self.evidence(kind, facts, settings);
             changes.extend(self.step(kind, evidence, facts.window, settings));
         }
-        if let (Some(summary), Witness::Whole) = (&facts.summary, facts.witness) {
-            self.usual.learn(facts, summary, pause, settings.learn);
+        if facts.clock_off_nanos.is_none() && self.stands(ConditionKind::Silent) {
+            changes.extend(self.remove(ConditionKind::ClockWrong, ClearCause::Silent));
         }
-        changes.extend(self.take_as_usual(facts.window, settings));
+        self.usual.note_pause(facts, settings.relearn_after);
+        if let (Some(summary), Witness::Whole) = (&facts.summary, facts.witness) {
+            self.usual.learn(facts, summary, settings.learn);
+        }
+        changes.extend(self.take_as_usual(facts, settings));
         if *self != before {
             self.changed_by = facts.window.end();
         }
@@ -103,7 +125,8 @@ impl SensorConditions {
     }
 
     /// Takes in how a scored window compares with the training of the sensor's model: `unlike` says how it differs, in
-    /// words.
+    /// words. Each counts once, however long the windows of the sensor's group are. One from before the first evidence is no
+    /// news.
     pub fn observe_training(
         &mut self,
         window: Window,
@@ -113,6 +136,10 @@ impl SensorConditions {
     ) -> Option<ConditionChange> {
         if !is_watched(ConditionKind::OutOfRange) {
             return self.remove(ConditionKind::OutOfRange, ClearCause::NotWatched);
+        }
+        let state = self.states.iter().find(|(kind, _)| *kind == ConditionKind::OutOfRange);
+        if state.is_some_and(|(_, state)| window.start() < state.since()) {
+            return None;
         }
         let evidence =
             unlike.map_or(Evidence::Against, |words| Evidence::For(Reason::OutOfRange { words: cut(words) }));
@@ -130,13 +157,13 @@ impl SensorConditions {
                 let is_wrong = off_nanos.unsigned_abs() > settings.off_by.nanos().unsigned_abs();
                 of(is_wrong.then_some(Reason::ClockWrong { off_nanos }))
             }),
-            (ConditionKind::Stuck, Some(summary)) if self.usual.is_known => match summary.varies() {
+            (ConditionKind::Stuck, Some(summary)) if self.usual.tells_whether_it_varies() => match summary.varies() {
                 Some(true) => Evidence::Against,
                 Some(false) => of(self.usual.varies().then_some(Reason::Stuck { value: summary.min })),
                 None => Evidence::Nothing,
             },
             (ConditionKind::Sparse, Some(summary)) if self.usual.is_known => {
-                let usual = self.usual.intervals;
+                let usual = f64::from(self.usual.intervals);
                 let is_sparse = f64::from(summary.intervals) < settings.sparse_share * usual;
                 match (is_sparse, facts.witness) {
                     (true, Witness::InPart) => Evidence::Nothing,
@@ -169,11 +196,11 @@ impl SensorConditions {
         let mut patience = settings.policy(kind).patience;
         if kind == ConditionKind::Silent {
             // A sensor that usually pauses is silent when it pauses for twice as long.
-            let pause = self.usual.longest_pause;
-            patience = Patience { raise_after: patience.raise_after.max(pause.times(2)), ..patience };
+            let pause = self.usual.usual_pause().times(2).min(settings.relearn_after);
+            patience = Patience { raise_after: patience.raise_after.max(pause), ..patience };
         }
         let mut state = self.take(kind);
-        let change = hysteresis::step(&mut state, evidence, window, patience);
+        let change = hysteresis::step(&mut state, evidence, window.start(), settings.cut.window(), patience);
         if let Some(state) = state {
             let place = self.states.partition_point(|(other, _)| *other < kind);
             self.states.insert(place, (kind, state));
@@ -184,29 +211,23 @@ impl SensorConditions {
         })
     }
 
-    /// The time without readings before a window.
-    fn pause(&self, window: Window) -> Span {
-        let silent = self.states.iter().find(|(kind, _)| *kind == ConditionKind::Silent);
-        match silent {
-            Some((_, ConditionState::Rising { over, .. })) => *over,
-            Some((_, ConditionState::Standing(StandingCondition { since, contrary: Span::ZERO, .. }))) => {
-                window.start().since(*since)
-            }
-            _ => Span::ZERO,
-        }
+    fn stands(&self, kind: ConditionKind) -> bool {
+        self.standing().any(|standing| standing.reason.kind() == kind)
     }
 
-    /// Learns anew what is usual when the unusual has lasted.
-    fn take_as_usual(&mut self, window: Window, settings: &ConditionSettings) -> Vec<ConditionChange> {
-        let has_lasted = |standing: &StandingCondition| window.end().since(standing.since) >= settings.relearn_after;
-        if !self.standing().any(|standing| AGAINST_USUAL.contains(&standing.reason.kind()) && has_lasted(standing)) {
-            return Vec::new();
-        }
-        self.learn_anew()
+    /// Learns anew what is usual when the unusual has lasted: not while the sensor is stuck, whose level is none.
+    fn take_as_usual(&mut self, facts: &WindowFacts, settings: &ConditionSettings) -> Vec<ConditionChange> {
+        let begins_to_vary = facts.summary.is_some_and(|summary| self.usual.begins_to_vary(&summary, settings.learn));
+        let has_lasted = |standing: &StandingCondition| {
+            let goes_on = TAKEN_AS_USUAL.contains(&standing.reason.kind()) && standing.contrary == Span::ZERO;
+            goes_on && facts.window.end().since(standing.since) >= settings.relearn_after
+        };
+        let is_taken = !self.stands(ConditionKind::Stuck) && self.standing().any(has_lasted);
+        if begins_to_vary || is_taken { self.learn_anew(self.usual.begun_anew()) } else { Vec::new() }
     }
 
-    fn learn_anew(&mut self) -> Vec<ConditionChange> {
-        self.usual = Usual::default();
+    fn learn_anew(&mut self, usual: Usual) -> Vec<ConditionChange> {
+        self.usual = usual;
         AGAINST_USUAL.into_iter().filter_map(|kind| self.remove(kind, ClearCause::LearntAnew)).collect()
     }
 

@@ -21,6 +21,7 @@ fn settings() -> ConditionSettings {
         except: Vec::new(),
     };
     ConditionSettings {
+        cut: Cut::new(MINUTE, HOUR).unwrap(),
         learn: HOUR.times(10),
         relearn_after: HOUR.times(100),
         sparse_share: 0.5,
@@ -28,6 +29,13 @@ fn settings() -> ConditionSettings {
         off_by: Span::from_secs(900),
         policies: [policy(1, 1), policy(3, 1), policy(2, 2), policy(2, 2), policy(3, 3), policy(2, 1)],
     }
+}
+
+fn summed(intervals: &[Interval], length: Span) -> Option<WindowSummary> {
+    let (first, others) = intervals.split_first()?;
+    let mut summary = SummaryInProgress::begin(first, length);
+    others.iter().for_each(|interval| summary.push(interval, length));
+    Some(summary.finish())
 }
 
 /// So many intervals around a level, which vary by so much.
@@ -39,7 +47,7 @@ fn sent(intervals: i64, level: f64, by: f64) -> Option<WindowSummary> {
             Interval { start, count: 2, mean, min: mean, max: mean, standard_deviation: 0.0, first: mean, last: mean }
         })
         .collect();
-    WindowSummary::of(&intervals)
+    summed(&intervals, MINUTE)
 }
 
 fn facts(number: i64, summary: Option<WindowSummary>) -> WindowFacts {
@@ -64,8 +72,17 @@ fn changes(
     sensor: &mut SensorConditions,
     windows: &[Option<WindowSummary>],
 ) -> Vec<(i64, &'static str, ConditionKind)> {
+    changes_from(sensor, 24, windows)
+}
+
+/// The same of windows from another one on.
+fn changes_from(
+    sensor: &mut SensorConditions,
+    first: i64,
+    windows: &[Option<WindowSummary>],
+) -> Vec<(i64, &'static str, ConditionKind)> {
     let mut all = Vec::new();
-    for (number, summary) in (24..).zip(windows) {
+    for (number, summary) in (first..).zip(windows) {
         for change in sensor.observe(&facts(number, *summary), &settings(), |_| true) {
             all.push(match change {
                 ConditionChange::Raised(standing) => (number, "raised", standing.reason.kind()),
@@ -93,7 +110,7 @@ fn a_sensor_that_usually_pauses_is_silent_when_it_pauses_for_twice_as_long() {
         let summary = if number % 4 == 0 { sent(1, 20.0, 0.0) } else { None };
         assert_eq!(sensor.observe(&facts(number, summary), &settings, |_| true), []);
     }
-    assert_eq!(sensor.usual.longest_pause, HOUR.times(3));
+    assert_eq!(sensor.usual.usual_pause(), HOUR.times(3));
     let mut raised = (60..80).filter(|number| !sensor.observe(&facts(*number, None), &settings, |_| true).is_empty());
     // Three windows of its usual pause are behind it already.
     assert_eq!(raised.next(), Some(62));
@@ -162,6 +179,146 @@ fn what_has_lasted_is_taken_as_usual_and_learnt_anew() {
 }
 
 #[test]
+fn a_sensor_that_has_stuck_for_long_is_stuck_until_it_varies_and_its_next_sticking_is_noticed() {
+    let mut sensor = known();
+    let stuck = [sent(60, 50.0, 0.0); 300];
+    // It left its level, too: that must not make the stuck level usual.
+    let told = changes(&mut sensor, &stuck);
+    assert_eq!(told, [(26, "raised", ConditionKind::Stuck), (26, "raised", ConditionKind::Drifting)]);
+    let mut next = |number, summary| {
+        let changes = sensor.observe(&facts(number, summary), &settings(), |_| true);
+        changes.iter().map(|change| change.condition().reason.kind()).collect::<Vec<_>>()
+    };
+    assert_eq!(next(324, sent(60, 21.0, 1.0)), [ConditionKind::Stuck], "the repaired sensor is well");
+    for number in 325..340 {
+        next(number, sent(60, 21.0, 1.0));
+    }
+    let raised: Vec<_> = (340..343).flat_map(|number| next(number, sent(60, 21.0, 0.0))).collect();
+    assert_eq!(raised, [ConditionKind::Stuck]);
+}
+
+#[test]
+fn a_sensor_that_sticks_while_its_new_level_is_learnt_is_stuck() {
+    let mut sensor = known();
+    // The level is given up after a hundred hours, and another one is being learnt.
+    let told = changes(&mut sensor, &[sent(60, 30.0, 1.0); 102]);
+    assert_eq!(told.last(), Some(&(123, "given up", ConditionKind::Drifting)));
+    assert!(!sensor.usual.is_known);
+    let raised: Vec<_> = (126..140)
+        .flat_map(|number| sensor.observe(&facts(number, sent(60, 30.0, 0.0)), &settings(), |_| true))
+        .collect();
+    assert!(
+        matches!(&raised[..], [ConditionChange::Raised(standing)] if standing.reason.kind() == ConditionKind::Stuck)
+    );
+    assert!(!sensor.usual.is_known, "nothing is learnt of one value");
+}
+
+#[test]
+fn a_sensor_that_was_constant_and_then_varies_is_learnt_anew_and_can_stick() {
+    let mut sensor = SensorConditions::default();
+    let mut next = |number, by| {
+        let changes = sensor.observe(&facts(number, sent(60, 21.0, by)), &settings(), |_| true);
+        (changes, sensor.usual)
+    };
+    (0..24).for_each(|number| assert_eq!(next(number, 0.0).0, []));
+    // Now and then is not always.
+    (24..60).for_each(|number| _ = next(number, if number % 5 == 0 { 0.0 } else { 1.0 }));
+    assert_eq!(next(60, 0.0).1.varied, 0);
+    (61..71).for_each(|number| assert_eq!(next(number, 1.0).0, []));
+    assert!(!next(71, 1.0).1.is_known);
+    (72..90).for_each(|number| assert_eq!(next(number, 1.0).0, []));
+    assert_eq!((90..93).map(|number| next(number, 0.0).0.len()).sum::<usize>(), 1);
+}
+
+#[test]
+fn an_outage_while_it_was_learnt_does_not_make_silence_late() {
+    let mut sensor = SensorConditions::default();
+    for number in 0..40 {
+        let is_out = (3..23).contains(&number);
+        sensor.observe(&facts(number, if is_out { None } else { sent(60, 21.0, 1.0) }), &settings(), |_| true);
+    }
+    assert!(sensor.usual.is_known && sensor.standing().next().is_none());
+    assert_eq!(sensor.observe(&facts(40, None), &settings(), |_| true).len(), 1);
+}
+
+#[test]
+fn time_that_nobody_saw_is_no_pause_and_no_pause_delays_silence_without_end() {
+    let mut sensor = SensorConditions::default();
+    let mut settings = settings();
+    settings.policies[ConditionKind::Silent.place()].patience.raise_after = HOUR.times(30);
+    for number in 0..60 {
+        // Four windows without readings, of which the daemon saw two.
+        let witness = if number % 5 >= 3 { Witness::InPart } else { Witness::Whole };
+        let summary = if number % 5 == 0 { sent(60, 21.0, 1.0) } else { None };
+        sensor.observe(&WindowFacts { witness, ..facts(number, summary) }, &settings, |_| true);
+    }
+    assert_eq!(sensor.usual.usual_pause(), HOUR.times(2));
+    sensor.usual.pauses = Pauses { longest: 900, second: 900, lasting: 0, count: 3 };
+    let raised = (60..400).find(|number| !sensor.observe(&facts(*number, None), &settings, |_| true).is_empty());
+    // Four of its last windows had no readings already, of which two count.
+    assert_eq!(raised, Some(60 + i64::from(100_u8) - 1 - 2), "as long as it takes to learn anew");
+}
+
+#[test]
+fn rounding_is_no_drift() {
+    let mut sensor = SensorConditions::default();
+    for number in 0..60 {
+        // Means that differ in their last digit only.
+        let level = if number % 2 == 0 { 0.1 + 0.2 } else { 0.3 };
+        assert_eq!(sensor.observe(&facts(number, sent(60, level, 0.0)), &settings(), |_| true), []);
+    }
+    let told = changes_from(&mut sensor, 60, &[sent(60, 0.3 + 1e-15, 0.0); 9]);
+    assert_eq!(told, []);
+}
+
+#[test]
+fn a_counter_has_no_usual_level_and_does_not_drift() {
+    let mut sensor = SensorConditions::default();
+    for number in 0..200 {
+        let level = 1e6 + 40.0 * f64::from(i32::try_from(number).unwrap()) + f64::from(number % 3 == 0);
+        assert_eq!(sensor.observe(&facts(number, sent(60, level, 1.0)), &settings(), |_| true), [], "{number}");
+    }
+    // A level that comes up to where it stays does drift.
+    let mut sensor = SensorConditions::default();
+    for number in 0..24 {
+        let level = if number == 0 { 10.0 } else { 80.0 + f64::from(u8::try_from(number % 3).unwrap()) };
+        sensor.observe(&facts(number, sent(60, level, 1.0)), &settings(), |_| true);
+    }
+    assert_eq!(changes(&mut sensor, &[sent(60, 900.0, 1.0); 3]), [(26, "raised", ConditionKind::Drifting)]);
+}
+
+#[test]
+fn a_clock_of_which_nothing_is_heard_any_more_is_not_called_wrong() {
+    let mut sensor = known();
+    let off = |number, summary| WindowFacts { clock_off_nanos: Some(7_200_000_000_000), ..facts(number, summary) };
+    sensor.observe(&off(24, sent(60, 21.0, 1.0)), &settings(), |_| true);
+    assert_eq!(sensor.observe(&off(25, sent(60, 21.0, 1.0)), &settings(), |_| true).len(), 1);
+    // All that it sends is refused for its time.
+    assert_eq!(sensor.observe(&off(26, None), &settings(), |_| true).len(), 1);
+    assert_eq!(sensor.standing().count(), 2);
+    let changes = sensor.observe(&facts(27, None), &settings(), |_| true);
+    assert!(matches!(&changes[..], [ConditionChange::Cleared(_, ClearCause::Silent)]), "{changes:?}");
+}
+
+#[test]
+fn windows_unlike_the_training_are_counted_however_long_they_are() {
+    for (length, hop) in [(1, 1), (6, 6), (6, 1), (24, 1)] {
+        let (mut sensor, settings) = (SensorConditions::default(), settings());
+        let window = |number: i64| Window::new(hour(0).start() + HOUR.times(number * hop), HOUR.times(length));
+        let mut scored = |number, words| sensor.observe_training(window(number), words, &settings, |_| true).is_some();
+        let told: Vec<_> = [Some("away"), Some("away"), None, Some("away"), None, None]
+            .into_iter()
+            .zip(1..)
+            .map(|(words, number)| scored(number, words))
+            .collect();
+        assert_eq!(told, [false, true, false, false, false, true], "windows of {length} hours");
+        // One that is caught up on.
+        scored(9, Some("away"));
+        assert!(!scored(8, Some("away")) && scored(10, Some("away")));
+    }
+}
+
+#[test]
 fn windows_that_are_cut_in_another_way_are_not_held_against_what_was_usual() {
     let mut sensor = known();
     let every_five = |number| WindowFacts { interval: Span::from_secs(300), ..facts(number, sent(12, 21.0, 1.0)) };
@@ -221,6 +378,11 @@ fn a_policy_names_the_sensors_that_are_not_watched() {
 }
 
 #[test]
+fn what_is_usual_for_a_sensor_takes_80_bytes() {
+    assert_eq!(size_of::<Usual>(), 80, "there may be 100,000 sensors");
+}
+
+#[test]
 fn a_window_counts_once_however_often_it_is_taken_in() {
     let mut sensor = known();
     let stuck = facts(24, sent(60, 21.0, 0.0));
@@ -264,7 +426,7 @@ proptest! {
         let mut state = None;
         for (number, says) in course.iter().enumerate() {
             let before = is_standing(&state);
-            let change = step(&mut state, evidence(*says), hour(i64::try_from(number).unwrap()), patience);
+            let change = step(&mut state, evidence(*says), hour(i64::try_from(number).unwrap()).start(), HOUR, patience);
             let telling: Vec<_> = course[..=number].iter().filter(|says| **says != Says::Nothing).collect();
             let (wanted, needed) = match before {
                 true => (Says::Against, patience.clear_after),
@@ -288,12 +450,11 @@ proptest! {
         let (mut whole, mut cut) = (None, None);
         for (number, says) in (0..).zip(&course) {
             let window = hour(number);
-            step(&mut whole, evidence(*says), window, patience);
+            step(&mut whole, evidence(*says), window.start(), HOUR, patience);
             let part = Span::from_secs(3600 / u32::try_from(parts).unwrap());
-            let cut_in_parts = Cut::new(part, part).unwrap();
             for place in 0..parts {
-                let window = cut_in_parts.window_of(window.start() + part.times(place));
-                step(&mut cut, evidence(*says), window, patience);
+                let start = window.start() + part.times(place);
+                step(&mut cut, evidence(*says), start, part, patience);
             }
             prop_assert_eq!(is_standing(&whole), is_standing(&cut));
         }
@@ -303,11 +464,44 @@ proptest! {
     fn a_window_that_says_nothing_changes_nothing(course in course(), patience in patience()) {
         let mut state = None;
         for (number, says) in (0..).zip(&course) {
-            step(&mut state, evidence(*says), hour(number), patience);
+            step(&mut state, evidence(*says), hour(number).start(), HOUR, patience);
             let before = state.clone();
-            prop_assert_eq!(step(&mut state, Evidence::Nothing, hour(number), patience), None);
+            prop_assert_eq!(step(&mut state, Evidence::Nothing, hour(number).start(), HOUR, patience), None);
             prop_assert_eq!(&state, &before);
         }
+    }
+
+    /// Windows of groups cut the same readings in other ways; that must not change what a window says.
+    #[test]
+    fn how_intervals_are_cut_does_not_decide_what_a_window_says(
+        values in prop::collection::vec((0..3600_i64, -100..100_i32), 1..200), parts in prop::sample::select(vec![1, 2, 5, 20]),
+    ) {
+        let values: std::collections::BTreeMap<_, _> = values.into_iter().collect();
+        let cut_into = |length: Span| {
+            let mut intervals: Vec<Interval> = Vec::new();
+            for second in 0..3600 {
+                let start = (Timestamp::default() + Span::from_secs(1).times(second)).floor(length);
+                let Some(value) = values.get(&second).map(|value| f64::from(*value)) else { continue };
+                match intervals.last_mut().filter(|last| last.start == start) {
+                    Some(last) => {
+                        let before = f64::from(last.count);
+                        last.count += 1;
+                        last.mean = (last.mean * before + value) / (before + 1.0);
+                        (last.min, last.max) = (last.min.min(value), last.max.max(value));
+                    }
+                    None => {
+                        let alone = Interval::aggregate(start, [value].into_iter()).unwrap();
+                        intervals.push(alone);
+                    }
+                }
+            }
+            intervals
+        };
+        let part = Span::from_secs(60 / parts);
+        let (whole, parted) = (summed(&cut_into(MINUTE), MINUTE).unwrap(), summed(&cut_into(part), MINUTE).unwrap());
+        prop_assert_eq!((whole.intervals, whole.readings), (parted.intervals, parted.readings));
+        prop_assert_eq!((whole.min, whole.max), (parted.min, parted.max));
+        prop_assert!((whole.mean - parted.mean).abs() < 1e-9 && (whole.deviation - parted.deviation).abs() < 1e-6);
     }
 
     /// Nothing is written for a sensor that is as usual: its record stays as it is.

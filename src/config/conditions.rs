@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::reader::Section;
 use crate::condition::{self, ConditionKind, Notice, Patience};
+use crate::interval::Cut;
 use crate::sensor_pattern::SensorPattern;
 use crate::time::Span;
 
@@ -103,8 +104,9 @@ fn patterns(section: &mut Section<'_, '_>) -> Vec<SensorPattern> {
 }
 
 impl ConditionSettings {
-    /// In time, where a window has this length.
-    pub fn in_time(&self, window: Span) -> condition::ConditionSettings {
+    /// In time, where it is cut into windows so.
+    pub fn in_time(&self, cut: Cut) -> condition::ConditionSettings {
+        let window = cut.window();
         let policy = |policy: &PolicySettings| condition::ConditionPolicy {
             notice: policy.notice,
             patience: Patience {
@@ -114,6 +116,7 @@ impl ConditionSettings {
             except: policy.except.clone(),
         };
         condition::ConditionSettings {
+            cut,
             learn: self.learn,
             relearn_after: self.relearn_after,
             sparse_share: self.sparse_share,

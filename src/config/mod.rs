@@ -20,6 +20,7 @@ pub mod models;
 pub mod mqtt;
 pub mod publish;
 pub mod schedule;
+mod schedule_advice;
 pub mod scoring;
 pub mod socket;
 pub mod stop;

@@ -62,33 +62,52 @@ pub(super) fn max_ahead(config: &Config) -> Option<Span> {
     config.limits.max_ahead.filter(|_| config.clock == ClockSource::Wall)
 }
 
-/// How many windows the store must have room for: those that are early, the one that is open, and those that are caught
-/// up on for any group.
-pub(super) fn windows_needed(config: &Config) -> u32 {
-    let groups = config.all_groups();
-    groups.iter().map(|group| windows_needed_for(config, group)).max().unwrap_or_default()
+/// How many of the store's windows a group needs.
+pub(super) struct WindowsNeeded {
+    /// Those that are early: a sensor whose clock is ahead stores its windows before others do, and they must not overwrite
+    /// windows that are still due.
+    pub(super) early: u32,
+    /// Those of the windows that are caught up on. The first of these ends a hop later than what was scored before, and is
+    /// longer than a hop.
+    pub(super) caught_up: u32,
+    /// Those that are closed between a firing and the time at which its runs begin.
+    pub(super) delayed: u32,
 }
 
-fn windows_needed_for(config: &Config, group: &GroupSettings) -> u32 {
-    let base = config.base_cut().window();
-    // A sensor whose clock is ahead stores its windows early: they must not overwrite windows that are still due.
-    let early = max_ahead(config).map_or(0, |ahead| count(ahead, base));
-    // The first window that is caught up on ends a hop later than what was scored before, and is longer than a hop.
-    let hops = count(group.grid.hop(), base).saturating_mul(group.schedule.catch_up);
-    let overlap = count(group.grid.length(), base).saturating_sub(count(group.grid.hop(), base));
-    early.saturating_add(1).saturating_add(hops).saturating_add(overlap)
+impl WindowsNeeded {
+    pub(super) fn of(config: &Config, group: &GroupSettings) -> Self {
+        let base = config.base_cut().window();
+        let hops = count(group.grid.hop(), base).saturating_mul(group.schedule.catch_up.max(1));
+        let overlap = count(group.grid.length(), base).saturating_sub(count(group.grid.hop(), base));
+        Self {
+            early: max_ahead(config).map_or(0, |ahead| count(ahead, base)),
+            caught_up: hops.saturating_add(overlap),
+            delayed: count(group.schedule.longest_delay(), base),
+        }
+    }
+
+    /// All of them, with the one that is open.
+    pub(super) fn total(&self) -> u32 {
+        self.early.saturating_add(1).saturating_add(self.caught_up).saturating_add(self.delayed)
+    }
+}
+
+/// How many windows the store must have room for, whatever the group.
+pub(super) fn windows_needed(config: &Config) -> u32 {
+    let groups = config.all_groups();
+    groups.iter().map(|group| WindowsNeeded::of(config, group).total()).max().unwrap_or_default()
 }
 
 /// How many windows of a group before a scored one the store is sure to have.
 pub(super) fn windows_back(config: &Config, group: &GroupSettings) -> u32 {
-    let spare = config.rings().windows.saturating_sub(windows_needed_for(config, group));
+    let spare = config.rings().windows.saturating_sub(WindowsNeeded::of(config, group).total());
     spare / count(group.grid.length(), config.base_cut().window()).max(1)
 }
 
 /// For how long before what is closed the store is sure to have the windows of a group, with those that models look back to.
 pub(super) fn kept_for_scoring_again(config: &Config, group: &GroupSettings) -> Span {
     let base = config.base_cut().window();
-    let early = max_ahead(config).map_or(0, |ahead| count(ahead, base));
+    let early = WindowsNeeded::of(config, group).early;
     let sure = config.rings().windows.saturating_sub(early.saturating_add(1));
     let bounds = Bounds { cut: group.grid.cut(), windows_back: windows_back(config, group) };
     let plans = config.features.iter().filter_map(|one| Plan::new(Arc::clone(&one.features), "", bounds).ok());

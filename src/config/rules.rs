@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use super::group::GroupSettings;
 use super::reader::Notes;
-use super::rings::{Rings, count, max_ahead, runs_in, windows_needed};
-use super::{ClockSource, Config, without_effect};
+use super::rings::{Rings, WindowsNeeded, count, max_ahead, runs_in};
+use super::{ClockSource, Config, schedule_advice, without_effect};
 use crate::features::{Bounds, FeatureSettings, Plan};
+use crate::group::GroupName;
 use crate::time::Span;
 
 /// A setting that is accepted and probably not meant.
@@ -96,7 +97,7 @@ fn groups(config: &Config, notes: &mut Notes<'_>) {
         }
         Ok(base)
             if lateness >= base.window()
-                && !(config.groups.is_empty() && config.window.grid.hop() == base.window()) =>
+                && !(config.groups.is_empty() && config.window.grid.length() == base.window()) =>
         {
             let why = format!(
                 "{lateness} is not shorter than {}, of which windows and hops of all groups are multiples; make lateness \
@@ -112,21 +113,12 @@ fn groups(config: &Config, notes: &mut Notes<'_>) {
 /// The times that things are kept must hold what is still needed, and what the rings can hold.
 fn rings(config: &Config, notes: &mut Notes<'_>) {
     let (store, window) = (&config.store, config.base_cut().window());
-    let (needed, catch_up) = (windows_needed(config), config.schedule.catch_up);
-    let kept = config.rings().windows;
-    if kept < needed {
-        let early = max_ahead(config).map_or_else(String::new, |ahead| {
-            format!(", and those that are early, as readings may be {ahead} ahead (limits.max_ahead)")
-        });
-        let remedy = match needed > Rings::MAX_WINDOWS {
-            true => format!("no more than {} can be kept, so catch up on fewer", Rings::MAX_WINDOWS),
-            false => format!("make it at least \"{}\"", window.times(needed.into())),
-        };
-        let why = format!(
-            "room for {needed} windows of {window} is needed: {catch_up} that are caught up on (schedule.catch_up), one that \
-             is open{early}; store.keep_intervals has room for {kept}; {remedy}"
-        );
-        notes.rule(&["store.keep_intervals", "schedule.catch_up", "limits.max_ahead"], why);
+    let needing = config.all_groups().into_iter().map(|group| (WindowsNeeded::of(config, &group), group));
+    let (needed, group) = needing.max_by_key(|(needed, _)| needed.total()).unzip();
+    if let (Some(needed), Some(group)) = (needed, group)
+        && config.rings().windows < needed.total()
+    {
+        room_for_windows(config, &needed, &group, notes);
     }
     if let Some(keep) = store.keep_intervals.filter(|keep| count(*keep, window) > Rings::MAX_WINDOWS) {
         let (windows, max) = (count(keep, window), Rings::MAX_WINDOWS);
@@ -152,6 +144,66 @@ fn rings(config: &Config, notes: &mut Notes<'_>) {
         );
         notes.rule(&["store.keep_verdicts", "store.keep_runs"], why);
     }
+}
+
+/// There is no room for the windows that a group needs.
+fn room_for_windows(config: &Config, needed: &WindowsNeeded, group: &GroupSettings, notes: &mut Notes<'_>) {
+    let (window, total) = (config.base_cut().window(), needed.total());
+    let GroupSettings { name, grid, schedule, .. } = group;
+    let catch_up = schedule.catch_up;
+    let of_group = if config.groups.is_empty() { String::new() } else { format!(" for the group {name}") };
+    // The group whose windows are cut into the smallest pieces.
+    let piece = |group: &GroupSettings| group.grid.length().common_divisor(group.grid.hop());
+    let smallest = config.all_groups().into_iter().min_by_key(piece).filter(|smallest| piece(smallest) < piece(group));
+    let because = smallest.as_ref().map_or_else(String::new, |smallest| {
+        let GroupSettings { name, grid, .. } = smallest;
+        format!(
+            "; the store's windows are so short because of the group {name}: windows of {}, one after each {}",
+            grid.length(),
+            grid.hop()
+        )
+    });
+    let caught_up = match grid.length() == window {
+        true => format!("{catch_up} that are caught up on (schedule.catch_up)"),
+        false => format!(
+            "{} for the last {catch_up} of {}, one after each {}, that are caught up on (schedule.catch_up)",
+            needed.caught_up,
+            grid.length(),
+            grid.hop()
+        ),
+    };
+    let delayed = match needed.delayed {
+        0 => String::new(),
+        delayed => format!(
+            ", {delayed} that are closed before the runs of a firing begin, up to {} after it (schedule.offset, \
+             schedule.jitter)",
+            schedule.longest_delay()
+        ),
+    };
+    let early = max_ahead(config).map_or_else(String::new, |ahead| {
+        format!(", and those that are early, as readings may be {ahead} ahead (limits.max_ahead)")
+    });
+    let remedy = match total > Rings::MAX_WINDOWS {
+        true => format!("no more than {} can be kept, so catch up on fewer{because}", Rings::MAX_WINDOWS),
+        false => format!("make it at least \"{}\"{because}", window.times(total.into())),
+    };
+    let why = format!(
+        "room for {total} windows of {window} is needed{of_group}: {caught_up}, one that is open{delayed}{early}; \
+         store.keep_intervals has room for {}; {remedy}",
+        config.rings().windows
+    );
+    let table = |name: &GroupName| {
+        let place = config.groups.iter().position(|one| one.name == *name);
+        place.map_or_else(String::new, |place| format!("group[{}].", place + 1))
+    };
+    let of_group = ["schedule.catch_up", "window.hop", "window.length", "schedule.offset", "schedule.jitter"];
+    let of_group = of_group.map(|key| format!("{}{key}", table(name)));
+    let of_smallest =
+        smallest.iter().flat_map(|one| ["hop", "length"].map(|key| format!("{}window.{key}", table(&one.name))));
+    let keys: Vec<_> = of_group.into_iter().chain(of_smallest).collect();
+    let keys = std::iter::once("store.keep_intervals").chain(keys.iter().map(String::as_str));
+    let inherited = ["schedule.catch_up", "schedule.offset", "schedule.jitter", "limits.max_ahead"];
+    notes.rule(&keys.chain(inherited).collect::<Vec<_>>(), why);
 }
 
 /// The earlier windows that a model's rows need must still be stored, and a window's rows must fit into memory.
@@ -300,35 +352,10 @@ pub(super) fn warnings(config: &Config) -> Vec<Warning> {
         );
         warn("publish.mqtt.topic", advice);
     }
-    for group in config.all_groups() {
-        let hop = group.grid.hop();
-        let of_group = if group.name.is_default() { String::new() } else { format!("group {}: ", group.name) };
-        let period = group.schedule.firings().shortest_period_after(config.limits.earliest);
-        if let Some(period) = period.filter(|period| *period < hop) {
-            let advice = format!(
-                "{of_group}it fires {period} apart, and a window ends every {hop} only; most firings will find nothing"
-            );
-            warn("schedule.cron", advice);
-        }
-        let caught_up = hop.times(i64::from(group.schedule.catch_up));
-        if let Some(period) = period.filter(|period| *period > caught_up) {
-            let advice = format!(
-                "{of_group}it fires {period} apart, and {caught_up} of windows are scored each time (schedule.catch_up): the \
-                 others are never scored; let it fire more often, or make window.hop or catch_up larger"
-            );
-            warn("schedule.cron", advice);
-        }
-        if let Some(horizon) = group.schedule.horizon.filter(|horizon| *horizon > caught_up) {
-            let advice = format!(
-                "{of_group}{horizon} reach back further than the {caught_up} of windows that are caught up on \
-                 (schedule.catch_up), so this bounds nothing; make catch_up larger, or remove it"
-            );
-            warn("schedule.horizon", advice);
-        }
-    }
     if config.clock == ClockSource::Event && config.limits.max_ahead.is_some() {
         warn("limits.max_ahead", "nothing is ahead of the event clock, so this is unused; remove it".to_owned());
     }
+    warnings.extend(schedule_advice::warnings(config));
     warnings.extend(without_effect::warnings(config));
     warnings
 }

@@ -49,6 +49,11 @@ impl ScheduleSettings {
         Firings::new(self.cron.clone(), self.zone)
     }
 
+    /// How much later than a firing its runs begin at most, whatever the group's name.
+    pub fn longest_delay(&self) -> Span {
+        self.offset + self.jitter
+    }
+
     /// When the windows of a group with these settings are scored.
     pub fn of_group(&self, group: &GroupName, windows: WindowGrid, lateness: Span) -> Schedule {
         Schedule {

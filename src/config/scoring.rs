@@ -11,8 +11,8 @@ use crate::verdict::AnomalyScore;
 pub struct ScoringSettings {
     /// How long a run may take. A sensor that is not scored by then has failed.
     pub deadline: Span,
-    /// How long one sensor's scoring may take. A scoring that takes longer has failed.
-    pub sensor_deadline: Span,
+    /// How long one sensor's scoring may take, where that is written; see [`sensor_deadline`](Self::sensor_deadline).
+    pub written_sensor_deadline: Option<Span>,
     /// How many threads may hang at scorings that were given up before one that hangs is not replaced any more.
     pub hung_threads: u32,
     /// How many intervals of a window must hold readings for it to be scored.
@@ -27,15 +27,21 @@ pub struct ScoringSettings {
     pub suspicious_after: u32,
 }
 
+impl ScoringSettings {
+    /// How long one sensor's scoring may take. A scoring that takes longer has failed. Where it is not written it is a share of
+    /// the run's own deadline.
+    pub fn sensor_deadline(&self) -> Span {
+        self.written_sensor_deadline.unwrap_or_else(|| Span::from(self.deadline.to_std() / SENSORS_SHARE))
+    }
+}
+
 /// By default one sensor may take the n-th part of the run's time.
 const SENSORS_SHARE: u32 = 20;
 
 pub(super) fn read(section: &mut Section<'_, '_>) -> ScoringSettings {
-    let deadline = section.span("deadline", Span::from_secs(300), DEADLINES);
-    let share = Span::from(deadline.to_std() / SENSORS_SHARE);
     let above = ScoringSettings {
-        deadline,
-        sensor_deadline: share,
+        deadline: Span::from_secs(300),
+        written_sensor_deadline: None,
         hung_threads: 8,
         min_intervals: 1,
         anomaly_score: None,
@@ -57,8 +63,8 @@ const DEADLINES: std::ops::RangeInclusive<Span> = Span::from_millis(100)..=Span:
 pub(super) fn read_of_group(section: &mut Section<'_, '_>, above: ScoringSettings) -> ScoringSettings {
     let deadline = section.span("deadline", above.deadline, DEADLINES);
     let shares = Span::from_millis(5)..=Span::from_secs(86_400);
-    let sensor_deadline = section.span("sensor_deadline", above.sensor_deadline, shares);
-    if sensor_deadline > deadline {
+    let written_sensor_deadline = section.optional_span("sensor_deadline", shares).or(above.written_sensor_deadline);
+    if let Some(sensor_deadline) = written_sensor_deadline.filter(|written| *written > deadline) {
         let why = format!("{sensor_deadline} for one sensor is more than {deadline} for the whole run");
         section.rule(&["sensor_deadline", "deadline"], why);
     }
@@ -67,7 +73,7 @@ pub(super) fn read_of_group(section: &mut Section<'_, '_>, above: ScoringSetting
     let most = u32::try_from(Cut::MAX_INTERVALS).unwrap_or(u32::MAX);
     ScoringSettings {
         deadline,
-        sensor_deadline,
+        written_sensor_deadline,
         min_intervals: section.integer("min_intervals", above.min_intervals, 1..=most),
         anomaly_score: score.and_then(AnomalyScore::new).or(above.anomaly_score),
         proof: if section.has("proof") { proof } else { above.proof },

@@ -83,6 +83,8 @@ fn what_the_shipped_file_has_commented_out_are_the_defaults_or_examples() {
     without_examples.features.clear();
     without_examples.sensitivities.clear();
     without_examples.scoring.anomaly_score = None;
+    assert_eq!(without_examples.scoring.sensor_deadline(), bare.scoring.sensor_deadline());
+    without_examples.scoring.written_sensor_deadline = None;
     without_examples.groups.clear();
     (without_examples.socket.path, without_examples.socket.group) = (None, None);
     (without_examples.http.tls, without_examples.http.token_file) = (None, None);
@@ -932,6 +934,10 @@ fn the_ring_of_windows_must_hold_what_may_be_early_open_and_caught_up_on() {
         said[0].contains("room for 30 windows of 1m is needed") && said[0].contains("at least \"30m\""),
         "{said:?}"
     );
+    // What is closed while the runs of a firing wait must not overwrite what they score.
+    let delay = |windows| format!("{}\n[schedule]\noffset = \"30m\"\njitter = \"90s\"", with(windows));
+    assert!(complaints(&delay(61))[0].contains("room for 62 windows of 1m is needed"));
+    assert!(parse(&format!("{}\n{LEAST}", delay(62))).is_ok());
     let follows = "clock = \"event\"\n[store]\nkeep_intervals = \"25h\"";
     assert!(parse(&format!("{follows}\n{LEAST}")).is_ok(), "nothing is early there");
 }
@@ -1010,13 +1016,64 @@ fn a_schedule_that_leaves_windows_out_every_time_is_warned_of() {
     };
     assert!(warns("0 0 * * * *"), "60 windows between two firings, of which 24 are caught up on");
     assert!(!warns("0 */20 * * * *"));
+    assert!(warns("0 0,1,2,59 * * * *"), "most firings are close together, and 57 windows end between two of them");
+}
+
+#[test]
+fn firings_that_find_nothing_are_warned_of_when_they_are_more_than_half() {
+    let warns = |text: &str| {
+        let config = with(text);
+        config.warnings().iter().any(|warning| warning.advice.contains("firings find nothing"))
+    };
+    assert!(warns("[schedule]\ncron = \"*/20 * * * *\""));
+    assert!(!warns("[schedule]\ncron = \"*/30 * * * *\""), "half of them");
+    let lord_howe = "[schedule]\ncron = \"@hourly\"\nzone = \"Australia/Lord_Howe\"";
+    assert!(!warns(lord_howe), "once a year two firings lie half an hour apart");
+    let berlin =
+        "[window]\nlength = \"1d\"\ninterval = \"1h\"\n[schedule]\ncron = \"30 2 * * *\"\nzone = \"Europe/Berlin\"";
+    assert!(!warns(berlin), "once a year two firings lie 23 hours apart");
+}
+
+#[test]
+fn nothing_caught_up_on_means_the_newest_window_alone() {
+    let advice = |text: &str| {
+        let warnings = with(text).warnings();
+        warnings.into_iter().filter(|warning| warning.key.starts_with("schedule")).count()
+    };
+    assert_eq!(advice("[schedule]\ncatch_up = 0"), 0, "each firing covers one window, and that is scored");
+    assert_eq!(advice("[schedule]\ncatch_up = 0\ncron = \"0 */2 * * *\""), 1);
+    let room =
+        |windows| format!("clock = \"event\"\n[store]\nkeep_intervals = \"{windows}h\"\n[schedule]\ncatch_up = 0");
+    assert!(parse(&format!("{}\n{LEAST}", room(2))).is_ok(), "it, and the one that is open");
+    assert!(complaints(&room(1))[0].contains("room for 2 windows"));
+}
+
+#[test]
+fn a_group_that_catches_up_on_less_than_windows_are_held_open_is_named() {
+    let text = "[mqtt.connect]\nport = 1884\n[[group]]\nname = \"pumps\"\nsensors = \"pump-*/*\"\nwindow = { length = \"1m\" }\nschedule = { cron \
+                = \"* * * * *\" }\n";
+    let held = |text: &str| {
+        let warnings = with(text).warnings();
+        let of_hold = warnings.into_iter().filter(|warning| warning.key == "schedule.hold");
+        of_hold.map(|warning| warning.advice).collect::<Vec<_>>()
+    };
+    let said = held(text);
+    assert!(
+        said.len() == 1
+            && said[0].starts_with(
+                "group pumps: an outage of the broker holds windows open for up to 1h, and windows that ended in \
+                                    the last 24m of it"
+            ),
+        "{said:?}"
+    );
+    assert_eq!(held(&format!("{text}[schedule]\nhold = \"20m\"")), Vec::<String>::new());
 }
 
 #[test]
 fn one_sensor_may_take_a_twentieth_of_its_run_unless_it_is_said_otherwise() {
     let deadlines = |text: &str| {
         let scoring = with(text).scoring;
-        (scoring.deadline.to_string(), scoring.sensor_deadline.to_string())
+        (scoring.deadline.to_string(), scoring.sensor_deadline().to_string())
     };
     assert_eq!(deadlines(""), ("5m".to_owned(), "15s".to_owned()));
     assert_eq!(deadlines("[scoring]\ndeadline = \"100ms\""), ("100ms".to_owned(), "5ms".to_owned()));
@@ -1049,7 +1106,8 @@ fn what_a_group_leaves_out_is_as_it_is_at_the_top_level() {
     assert_eq!(pumps.grid, WindowGrid::new(second.times(30), minute.times(120), minute.times(10)).unwrap());
     assert_eq!((pumps.schedule.catch_up, pumps.schedule.cron.as_str()), (7, "0 */10 * * * *"));
     assert_eq!((pumps.scoring.min_intervals, pumps.scoring.deadline), (5, minute));
-    assert_eq!(pumps.scoring.sensor_deadline, config.scoring.sensor_deadline);
+    let shares = [&pumps.scoring, &config.scoring].map(|scoring| scoring.sensor_deadline());
+    assert_eq!(shares, [second.times(3), second.times(15)], "a share of its own deadline");
     assert_eq!((pumps.supervision, slow.supervision.quarantine_after), (config.supervision, 9));
     assert_eq!(slow.grid.hop(), slow.grid.length(), "windows follow each other where no hop is said");
     assert_eq!(config.base_cut(), Cut::new(second.times(30), minute.times(10)).unwrap());
@@ -1073,7 +1131,15 @@ fn a_group_that_cannot_be_is_a_mistake_that_says_what_is_accepted() {
         ("window.hop = \"90s\"", "a hop of 1m30s is not a whole number of intervals of 1m"),
         ("window.lateness = \"1s\"", "group[1].window.lateness: unknown"),
         ("scoring.min_intervals = 100", "group[1].scoring.min_intervals: a window has 60 intervals"),
-        ("scoring.deadline = \"1s\"", "15s for one sensor is more than 1s for the whole run"),
+        (
+            "scoring.deadline = \"1s\"\n[scoring]\nsensor_deadline = \"15s\"",
+            "15s for one sensor is more than 1s for the whole run",
+        ),
+        (
+            "window.length = \"30m\"\n[window]\nhop = \"40m\"",
+            "a hop of 40m is longer than a window of 30m, so that the time between two windows is never scored (the hop is as in \
+             [window])",
+        ),
         ("[[group]]\nname = \"a\"\nsensors = \"b/*\"", "group[2].name: there is a group \"a\" before"),
         ("[[group]]\nname = \"default\"\nsensors = \"b/*\"", "group[2].name: this is the name of the group of all"),
         ("[[group]]\nsensors = \"b\"", "group[2].name: missing"),
@@ -1082,10 +1148,24 @@ fn a_group_that_cannot_be_is_a_mistake_that_says_what_is_accepted() {
             "the store cuts time so that the windows of all groups",
         ),
         ("window.hop = \"1m\"\n[window]\nlateness = \"1m\"", "1m is not shorter than 1m"),
+        (
+            "window.hop = \"1m\"\nschedule = { offset = \"10m\", jitter = \"5m\", catch_up = 3000 }\n[store]\nkeep_intervals = \"36h\"",
+            "room for 3080 windows of 1m is needed for the group a: 3059 for the last 3000 of 1h, one after each 1m, that \
+             are caught up on (schedule.catch_up), one that is open, 15 that are closed before the runs of a firing begin, up to \
+             15m after it (schedule.offset, schedule.jitter), and those that are early, as readings may be 5m ahead \
+             (limits.max_ahead); store.keep_intervals has room for 2160",
+        ),
     ] {
         let said = group(text);
         assert!(said.contains(part), "{text}: {said}");
     }
+    let short = group("window.hop = \"2s\"\nwindow.interval = \"1s\"\n[window]\nlateness = \"1s\"");
+    assert!(
+        short.contains("4:14: group[1].window.hop: room for")
+            && short.contains("for the group default")
+            && short.contains("so short because of the group a: windows of 1h, one after each 2s"),
+        "{short}"
+    );
     let covered = with("[[group]]\nname = \"a\"\nsensors = \"*\"\n[[group]]\nname = \"b\"\nsensors = \"b/*\"\n");
     assert!(covered.warnings().iter().any(|warning| warning.advice.contains("the group b takes no sensor")));
 }

@@ -38,11 +38,11 @@ pub(super) fn read_grid(section: &mut Section<'_, '_>, above: WindowGrid) -> Win
     let hop = section.span("hop", hop, range);
     let grid = WindowGrid::new(interval, length, hop);
     match &grid {
-        Err(CutError::Zero("interval")) => section.rule(&["interval"], "an interval must have a length"),
         Err(why @ (CutError::Gap { .. } | CutError::UnevenHop { .. })) => {
+            let inherited = if section.has("hop") { "" } else { " (the hop is as in [window])" };
             section.rule(
                 &["hop", "length", "interval"],
-                format!("{why}; make hop a whole number of intervals, at most length"),
+                format!("{why}{inherited}; make hop a whole number of intervals, at most length"),
             );
         }
         Err(why) => section.rule(&["length", "interval"], why),

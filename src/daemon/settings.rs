@@ -126,7 +126,8 @@ impl Settings {
         };
         let plans: Vec<_> = config.all_groups().iter().map(plan).collect();
         let schedule_of_runs = plan(&config.default_group()).schedule;
-        let caught_up = plans.iter().map(|plan| plan.schedule.reach()).min().unwrap_or_default();
+        // A group that catches up on less gives up what was held open for longer; the check warns of it.
+        let caught_up = plans.iter().map(|plan| plan.schedule.reach()).max().unwrap_or_default();
         Self {
             cut,
             max_sensors: limits.sensors as usize,
@@ -216,7 +217,7 @@ impl Settings {
                     EventIdle::Never => None,
                 },
             },
-            conditions: Arc::new(config.conditions.in_time(config.window.grid.length())),
+            conditions: Arc::new(config.conditions.in_time(config.window.grid.cut())),
             clock_trust: ClockTrustSettings {
                 // With an event clock, windows are not closed by the wall clock.
                 tolerance: match config.clock {
@@ -362,7 +363,7 @@ fn sensors(config: &Config, group: &GroupSettings, base: Cut) -> SensorSettings 
                 Release::Never => None,
             },
         },
-        deadline: group.scoring.sensor_deadline.to_std(),
+        deadline: group.scoring.sensor_deadline().to_std(),
         proof: group.scoring.proof,
         suspicious_after: group.scoring.suspicious_after,
     }
@@ -463,4 +464,17 @@ fn publisher_options(connect: &ConnectSettings) -> MqttOptions {
     let mut options = MqttOptions::new(format!("{}-publisher", connect.client_id), &connect.host, connect.port);
     options.set_keep_alive(connect.keep_alive.to_std());
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_catches_up_on_little_does_not_shorten_the_hold_of_all() {
+        let text = "[mqtt.listen]\n[[mqtt.route]]\ntopic = \"plant/{device}/{sensor}\"\n[[group]]\nname = \"fast\"\nsensors = \
+                    \"fast/*\"\nwindow.length = \"1m\"\nschedule.catch_up = 2\n";
+        let config = Config::parse(text, std::path::Path::new("config.toml")).unwrap();
+        assert_eq!(Settings::of(&config).scheduler.closing.hold, Duration::from_secs(3_600));
+    }
 }

@@ -160,6 +160,7 @@ impl Export<'_> {
         {
             let (state, tally) = match state {
                 RunState::Started => ("started", None),
+                RunState::CutOff => ("cut_off", None),
                 RunState::Finished(tally) => ("finished", Some(tally)),
             };
             let [settings, models] = [settings, models].map(|hash| format!("{hash:016x}"));

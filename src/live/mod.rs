@@ -13,18 +13,20 @@ mod models;
 mod parts;
 mod questions;
 mod run_orders;
+mod running_run;
 mod schedule_board;
 mod standing_conditions;
 mod training_notes;
 
 pub use activity::{Activity, NewestReading, Origin};
-pub use clock_notes::{ClockNotes, nearer};
+pub use clock_notes::{ClockNotes, TakenClockNotes, nearer};
 pub use connections::{ConnectionBook, ShownConnection};
 pub use events::{EventKind, Events, Happening, Listening, TooManyListeners};
 pub use models::{ModelBook, ModelEntry};
 pub use parts::{PartBook, PartEntry};
 pub use questions::{OpenWindow, Questions};
 pub use run_orders::{OrderEntry, OrderState, OrderedWindow, RunOrders, TooManyOrders, WindowProgress};
+pub use running_run::RunningRun;
 pub use schedule_board::ScheduleBoard;
 pub use standing_conditions::{ShownConditions, StandingConditions};
 pub use training_notes::{TrainingNote, TrainingNotes};
@@ -52,6 +54,8 @@ pub struct Live {
     pub events: Arc<Events>,
     /// What operators have asked to be scored again.
     pub orders: RunOrders,
+    /// The run that goes on.
+    pub running: RunningRun,
 }
 
 impl Live {

@@ -2,7 +2,8 @@
 //!
 //! The API adds orders and cancels them; the scheduler takes one window after the other, of the oldest order first, whenever
 //! no run is due. Orders live in memory: an end of the daemon ends them, and the ledger keeps the runs that they began. Those
-//! that are over are shown until others take their place.
+//! that are over are shown until others take their place. Only the ids outlive the daemon, in the store, so that none is given
+//! again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::interval::Window;
 use crate::run::{RunId, Tally};
-use crate::run_order::{GroupWindow, OrderChanges, OrderId, RunOrder, StandingVerdicts};
+use crate::run_order::{GroupWindow, OrderChanges, OrderId, RunOrder, StandingVerdicts, VerdictKeeping};
 use crate::sensor::SensorId;
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
@@ -30,8 +31,8 @@ pub struct RunOrders {
 struct Book {
     /// By their ids.
     orders: BTreeMap<OrderId, OrderEntry>,
-    /// How many orders there were.
-    count: u64,
+    /// The id of the order that was added last.
+    last: u64,
 }
 
 /// An order, and how far it is.
@@ -51,8 +52,8 @@ pub struct OrderEntry {
     pub runs: Option<(RunId, RunId)>,
     /// The outcomes of all its runs.
     pub tally: Tally,
-    /// How they differ from the verdicts that stand.
-    pub changes: OrderChanges,
+    /// How they differ from the verdicts that stand. Copied only when more comes while somebody reads it.
+    pub changes: Arc<OrderChanges>,
     standing: Arc<OnceLock<StandingVerdicts>>,
 }
 
@@ -100,6 +101,8 @@ pub struct OrderedWindow {
     pub order: Arc<RunOrder>,
     /// The window.
     pub window: GroupWindow,
+    /// The first of its intervals that is compared.
+    pub first_compared: u32,
     /// The verdicts that stand of the order's windows; found with its first window.
     pub standing: Arc<OnceLock<StandingVerdicts>>,
 }
@@ -127,6 +130,12 @@ impl RunOrders {
         Self { max, book: Mutex::default(), added: Notify::new() }
     }
 
+    /// The id that the next order gets at least: those before it were given before the daemon's start.
+    pub fn begin_at(&self, next: OrderId) {
+        let mut book = self.book();
+        book.last = book.last.max(next.0.saturating_sub(1));
+    }
+
     /// Adds an order behind the others.
     ///
     /// # Errors
@@ -136,8 +145,8 @@ impl RunOrders {
         if book.waiting() >= self.max {
             return Err(TooManyOrders { max: self.max });
         }
-        book.count += 1;
-        let id = OrderId(book.count);
+        book.last += 1;
+        let id = OrderId(book.last);
         let entry = OrderEntry {
             order: Arc::new(order),
             asked,
@@ -146,7 +155,7 @@ impl RunOrders {
             current: None,
             runs: None,
             tally: Tally::default(),
-            changes: OrderChanges::default(),
+            changes: Arc::default(),
             standing: Arc::default(),
         };
         book.orders.insert(id, entry);
@@ -182,7 +191,8 @@ impl RunOrders {
         entry.state = OrderState::GoesOn;
         entry.current = Some(WindowProgress { window: window.window, answered: 0, sensors: 0 });
         let (order, standing) = (Arc::clone(&entry.order), Arc::clone(&entry.standing));
-        Some(OrderedWindow { id: *id, order, window, standing })
+        let first_compared = order.first_compared(entry.windows_done);
+        Some(OrderedWindow { id: *id, order, window, first_compared, standing })
     }
 
     /// Notes of how many sensors the window is scored.
@@ -192,10 +202,11 @@ impl RunOrders {
         }
     }
 
-    /// Notes outcomes of sensors, each beside the one that stands.
+    /// Notes outcomes of sensors, each beside the one that stands. Intervals are compared from this one on.
     pub fn note_outcomes<'a>(
         &self,
         id: OrderId,
+        first_compared: u32,
         outcomes: impl ExactSizeIterator<Item = (SensorId, Option<&'a Outcome>, &'a Outcome)>,
     ) {
         let mut book = self.book();
@@ -203,9 +214,10 @@ impl RunOrders {
         if let Some(current) = &mut entry.current {
             current.answered += outcomes.len();
         }
+        let changes = Arc::make_mut(&mut entry.changes);
         for (sensor, standing, today) in outcomes {
             entry.tally.add(today);
-            entry.changes.observe(sensor, standing, today);
+            changes.observe(sensor, standing, today, first_compared);
         }
     }
 
@@ -236,6 +248,27 @@ impl RunOrders {
             change(entry);
         }
         book.count_waiting();
+    }
+
+    /// The daemon stops: whatever is not over is given up. Returns these orders, as they are then.
+    pub fn end(&self) -> Vec<(OrderId, OrderEntry)> {
+        let mut book = self.book();
+        let mut ended = Vec::new();
+        for (id, entry) in book.orders.iter_mut().filter(|(_, entry)| !entry.state.is_over()) {
+            entry.current = None;
+            entry.state = OrderState::Failed("the daemon stopped".to_owned());
+            ended.push((*id, entry.clone()));
+        }
+        book.count_waiting();
+        ended
+    }
+
+    /// How many windows are left of the orders whose verdicts are stored.
+    pub fn stored_windows_left(&self) -> usize {
+        let book = self.book();
+        let going_on = book.orders.values().filter(|entry| !entry.state.is_over());
+        let stored = going_on.filter(|entry| entry.order.keeping == VerdictKeeping::Stored);
+        stored.map(|entry| entry.order.windows.len().saturating_sub(entry.windows_done)).sum()
     }
 
     /// An order, as it is now.
@@ -278,7 +311,7 @@ mod tests {
     use crate::group::GroupName;
     use crate::interval::Cut;
     use crate::run::RunRequest;
-    use crate::run_order::{OrderedSensors, VerdictKeeping};
+    use crate::run_order::OrderedSensors;
     use crate::time::Span;
 
     fn of_default(window: Window) -> GroupWindow {
@@ -335,6 +368,23 @@ mod tests {
         // What is over stays as it is.
         orders.cancel(goes_on);
         assert_eq!(orders.one(goes_on).unwrap().state, OrderState::Cancelled);
+    }
+
+    #[test]
+    fn a_stop_ends_what_is_not_over_and_ids_are_not_given_again() {
+        let orders = RunOrders::new(4);
+        let (goes_on, waits) = (add(&orders, 3), add(&orders, 2));
+        let done = add(&orders, 1);
+        orders.cancel(done);
+        orders.next_window();
+        orders.end_window(goes_on, None);
+        assert_eq!(orders.stored_windows_left(), 2 + 2);
+        let ended: Vec<_> = orders.end().into_iter().map(|(id, entry)| (id, entry.windows_done)).collect();
+        assert_eq!(ended, [(goes_on, 1), (waits, 0)]);
+        assert_eq!((orders.stored_windows_left(), orders.next_window().is_none()), (0, true));
+        let later = RunOrders::new(4);
+        later.begin_at(OrderId(done.0 + 1));
+        assert!(add(&later, 1) > done);
     }
 
     #[test]

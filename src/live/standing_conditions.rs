@@ -42,6 +42,15 @@ impl ShownConditions {
         self.by_sensor.get(&sensor).is_some_and(|standing| standing.iter().any(|other| other.reason.kind() == kind))
     }
 
+    /// Since when the first sensor has a condition of a kind, of those for which it holds now.
+    pub fn earliest(&self, kind: ConditionKind, holds: impl Fn(SensorId) -> bool) -> Option<Timestamp> {
+        let of_kind = |standing: &Vec<StandingCondition>| {
+            standing.iter().find(|standing| standing.reason.kind() == kind).map(|standing| standing.since)
+        };
+        let holding = self.by_sensor.iter().filter(|(sensor, _)| holds(**sensor));
+        holding.filter_map(|(_, standing)| of_kind(standing)).min()
+    }
+
     /// How many sensors have a condition of each kind, in the order of [`ConditionKind::ALL`].
     pub fn counts(&self) -> [u64; ConditionKind::ALL.len()] {
         let mut counts = [0; ConditionKind::ALL.len()];
@@ -76,5 +85,25 @@ impl StandingConditions {
     /// What stands now.
     pub fn read(&self) -> Arc<ShownConditions> {
         Arc::clone(&self.shown.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::condition::Reason;
+    use crate::time::Span;
+
+    #[test]
+    fn the_earliest_of_all_sensors_tells_since_when_a_condition_stands() {
+        let since = |hour: i64| Timestamp::default() + Span::from_secs(3600).times(hour);
+        let silent =
+            |hour| vec![StandingCondition { since: since(hour), reason: Reason::Silent, contrary: Span::ZERO }];
+        let conditions = StandingConditions::default();
+        conditions.show((0..40).map(|sensor| (SensorId(sensor), silent(100 - i64::from(sensor)))), since(200));
+        let shown = conditions.read();
+        assert_eq!(shown.earliest(ConditionKind::Silent, |_| true), Some(since(61)));
+        assert_eq!(shown.earliest(ConditionKind::Silent, |sensor| sensor.0 < 10), Some(since(91)));
+        assert_eq!(shown.earliest(ConditionKind::Stuck, |_| true), None);
     }
 }

@@ -111,7 +111,8 @@ impl Overview {
                     let of_sensor = self.conditions_of(shown, *sensor, &self.sensors.name(*sensor)?);
                     of_sensor.into_iter().find(|condition| condition.condition == kind_answer(kind))
                 });
-                (count > 0).then(|| ConditionProblem { kind: kind_answer(kind), count, first: first.collect() })
+                let since = shown.earliest(kind, |sensor| self.holds_now(shown, sensor, kind));
+                (count > 0).then(|| ConditionProblem { kind: kind_answer(kind), count, since, first: first.collect() })
             })
             .collect()
     }

@@ -77,7 +77,8 @@ impl Overview {
                 worded(wanted, most, |verdict| Some(Event::Verdict { verdict: self.verdict_answer(run, verdict)? }))
             }
             Happening::Run(run) => {
-                worded([run].into_iter(), most, |run| Some(Event::Run { run: run_answer(run, run.id.next()) }))
+                // One that has not ended has just begun.
+                worded([run].into_iter(), most, |run| Some(Event::Run { run: run_answer(run, Some(run.id)) }))
             }
             Happening::Rejects(rejects) => {
                 let wanted = rejects.iter().filter(|(_, reject)| filter.wants_reject(reject));
@@ -89,9 +90,13 @@ impl Overview {
                 let shown = self.live.conditions.read();
                 let wanted = changes.iter().filter(|(sensor, _)| filter.wants(self, *sensor));
                 worded(wanted, most, |(sensor, change)| {
-                    let stands = matches!(change, ConditionChange::Raised(_));
+                    let cleared_because = match change {
+                        ConditionChange::Raised(_) => None,
+                        ConditionChange::Cleared(_, cause) => Some(cause.words().to_owned()),
+                    };
+                    let stands = cleared_because.is_none();
                     let condition = Self::condition_answer(&shown, &self.sensors.name(*sensor)?, change.condition());
-                    Some(Event::Condition { condition, stands })
+                    Some(Event::Condition { condition, stands, cleared_because })
                 })
             }
             Happening::Model(sensor, entry) => {

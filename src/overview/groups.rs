@@ -4,11 +4,11 @@ use super::Overview;
 use super::runs::run_answer;
 use super::series::seconds;
 use crate::answers;
-use crate::run::{RunId, RunState};
+use crate::run::{Run, RunId, RunState, Trigger};
 use crate::store::{Progress, StoreError};
 
-/// How many runs are looked through, at most, for the last one of each group that has ended.
-const RUNS_LOOKED_AT: u64 = 100;
+/// How many runs are looked through, at most, for the last one of each group that has ended. Those of orders may lie between.
+const RUNS_LOOKED_AT: u64 = 1_000;
 
 impl Overview {
     /// The groups, in the order in which they take sensors.
@@ -36,10 +36,12 @@ impl Overview {
             if groups.iter().all(|group| group.last_run.is_some()) {
                 break;
             }
-            let Some(run) = self.reader.run(id)?.filter(|run| run.state != RunState::Started) else { continue };
+            let is_due_and_over =
+                |run: &Run| run.trigger != Trigger::Command && matches!(run.state, RunState::Finished(_));
+            let Some(run) = self.reader.run(id)?.filter(is_due_and_over) else { continue };
             let of_run = groups.iter_mut().find(|group| group.name == run.group.as_str());
             if let Some(group) = of_run.filter(|group| group.last_run.is_none()) {
-                group.last_run = Some(run_answer(&run, next));
+                group.last_run = Some(run_answer(&run, self.live.running.get()));
             }
         }
         Ok(groups)

@@ -57,6 +57,8 @@ pub struct ConditionProblem {
     pub kind: ConditionKind,
     /// How many sensors have it.
     pub count: u64,
+    /// Since when the first of all of them has it.
+    pub since: Option<Timestamp>,
     /// The first of these; the list is cut.
     pub first: Vec<Condition>,
 }

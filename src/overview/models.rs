@@ -93,7 +93,7 @@ pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
     let state = model_state(&entry);
     let ModelEntry { file, model, features, since, warnings, problem, trouble } = entry;
     // A model that cannot be read again is told of by its next scoring.
-    let usual = model.as_ref().and_then(|model| model.get().ok()?.usual_ranges()).unwrap_or_default();
+    let usual = model.as_ref().and_then(|model| model.peek().ok()?.usual_ranges()).unwrap_or_default();
     let features: Vec<_> = features.iter().flat_map(|set| set.columns()).map(ToString::to_string).collect();
     answers::Model {
         sensor,

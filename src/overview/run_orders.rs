@@ -49,10 +49,12 @@ pub enum OrderRefusal {
     NothingScored,
     /// No window lies in the range.
     #[error(
-        "no whole window that can be scored again lies from {since} to {until}; from {first} to {last} they can: earlier ones \
+        "no whole window of the group {group} that can be scored again lies from {since} to {until}; from {first} to {last} they can: earlier ones \
          are no longer sure to be there (store.keep_intervals), later ones are not scored yet"
     )]
     OutOfReach {
+        /// The group.
+        group: GroupName,
         /// The start of the range.
         since: Timestamp,
         /// Its end.
@@ -64,12 +66,15 @@ pub enum OrderRefusal {
     },
     /// Its runs would take the place of too many others.
     #[error(
-        "its {windows} runs would put the verdicts of as many others out of the store, which keeps {kept} runs \
-         (store.keep_verdicts); at most {most} windows are scored again at once; choose fewer, or make it a dry run"
+        "its {windows} runs, and the {waiting} that are left of other orders, would put the verdicts of as many others out of \
+         the store, which keeps {kept} runs (store.keep_verdicts); at most {most} windows are scored again at once; choose \
+         fewer, wait for the other orders, or make it a dry run"
     )]
     TooManyWindows {
         /// How many windows it has.
         windows: usize,
+        /// How many are left of the orders before it.
+        waiting: usize,
         /// How many runs are kept with their verdicts.
         kept: u32,
         /// How many windows an order may have.
@@ -121,26 +126,21 @@ impl Overview {
             return Err(OrderRefusal::NobodyFits(sensors));
         }
         let OrderReach { kept, verdict_runs } = &self.surroundings.order_reach;
-        let (mut windows, mut refusal) = (Vec::new(), OrderRefusal::NothingScored);
-        for (Group { name, grid, .. }, scored) in scored.into_iter().filter(|(group, _)| meant.contains(&group.name)) {
-            let (Some(scored), Some(closed), Some(kept)) = (scored, closed, kept.of_group(name)) else { continue };
-            match windows_between(*grid, scored, closed - *kept, since, until) {
-                Ok(found) => windows.extend(found.into_iter().map(|window| GroupWindow {
-                    group: name.clone(),
-                    window,
-                    interval: grid.interval(),
-                })),
-                Err(why) => refusal = why,
-            }
-        }
+        let reaches =
+            scored.into_iter().filter(|(group, _)| meant.contains(&group.name)).filter_map(|(group, scored)| {
+                let kept = closed? - *kept.of_group(&group.name)?;
+                Some(GroupReach { group: &group.name, grid: group.grid, scored: scored?, kept })
+            });
+        let mut windows = windows_of_groups(reaches, since, until)?;
         windows.sort_by_key(|one| (one.window.end(), one.group.clone()));
         let (Some(first), Some(last)) = (windows.iter().map(|one| one.window.start()).min(), windows.last()) else {
-            return Err(refusal);
+            return Err(OrderRefusal::NothingScored);
         };
         let most = (verdict_runs / 2).max(1);
-        if keeping == VerdictKeeping::Stored && windows.len() > most as usize {
+        let waiting = self.live.orders.stored_windows_left();
+        if keeping == VerdictKeeping::Stored && windows.len() + waiting > most as usize {
             let (windows, kept) = (windows.len(), *verdict_runs);
-            return Err(OrderRefusal::TooManyWindows { windows, kept, most });
+            return Err(OrderRefusal::TooManyWindows { windows, waiting, kept, most });
         }
         let of_group = wanted.map_or_else(String::new, |group| format!(" of the group {group}"));
         let dry = if keeping == VerdictKeeping::DryRun { ", a dry run" } else { "" };
@@ -214,29 +214,72 @@ pub enum NamedSensors {
     None,
 }
 
-/// The windows of a group that lie whole in a range and end by `scored`; those that begin before `kept` are no longer sure to
-/// be there. Without a range it is the last one.
-fn windows_between(
+/// Which windows of a group can be scored again.
+#[derive(Clone, Copy)]
+struct GroupReach<'a> {
+    group: &'a GroupName,
     grid: WindowGrid,
+    /// They end by this time.
     scored: Timestamp,
+    /// Those that begin before this time are no longer sure to be there.
     kept: Timestamp,
+}
+
+/// The windows of some groups that lie whole in a range. A group whose windows are longer than the range is passed over, but
+/// for the only one.
+fn windows_of_groups<'a>(
+    reaches: impl Iterator<Item = GroupReach<'a>>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
-) -> Result<Vec<Window>, OrderRefusal> {
-    let last = grid.last_ending(scored);
-    if since.is_none() && until.is_none() {
-        return Ok(vec![last]);
+) -> Result<Vec<GroupWindow>, OrderRefusal> {
+    let (mut windows, mut refusal) = (Vec::new(), None);
+    for reach in reaches {
+        match reach.windows_between(since, until) {
+            Ok(found) => windows.extend(found.into_iter().map(|window| GroupWindow {
+                group: reach.group.clone(),
+                window,
+                interval: reach.grid.interval(),
+            })),
+            // Without its windows, what comes out would not be what was asked for.
+            Err(why) if reach.has_window_between(since, until) => return Err(why),
+            Err(why) => refusal = Some(why),
+        }
     }
-    // The first window that begins there or later; the last one can always be scored again.
-    let first = last.min(grid.first_ending_after(kept + grid.length() - time::Span::from_nanos(1)));
-    let (since, until) = (since.unwrap_or(first.start()), until.unwrap_or(last.end()));
-    let kept = std::iter::successors(Some(first), |window| (*window < last).then(|| grid.after(*window)));
-    let windows: Vec<_> = kept.filter(|window| since <= window.start() && window.end() <= until).collect();
-    // A range that reaches back further is refused rather than cut: what comes out would not be what was asked for.
-    if windows.is_empty() || since < first.start() {
-        return Err(OrderRefusal::OutOfReach { since, until, first: first.start(), last: last.end() });
+    refusal.filter(|_| windows.is_empty()).map_or(Ok(windows), Err)
+}
+
+impl GroupReach<'_> {
+    /// The windows that lie whole in a range. Without a range it is the last one.
+    fn windows_between(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> Result<Vec<Window>, OrderRefusal> {
+        let Self { grid, .. } = *self;
+        let last = grid.last_ending(self.scored);
+        if since.is_none() && until.is_none() {
+            return Ok(vec![last]);
+        }
+        // The first window that begins there or later; the last one can always be scored again.
+        let first = last.min(self.first_from(self.kept));
+        let (since, until) = (since.unwrap_or(first.start()), until.unwrap_or(last.end()));
+        let kept = std::iter::successors(Some(first), |window| (*window < last).then(|| grid.after(*window)));
+        let windows: Vec<_> = kept.filter(|window| since <= window.start() && window.end() <= until).collect();
+        // A range that reaches back further is refused rather than cut: what comes out would not be what was asked for.
+        if windows.is_empty() || since < first.start() {
+            let (group, first, last) = (self.group.clone(), first.start(), last.end());
+            return Err(OrderRefusal::OutOfReach { group, since, until, first, last });
+        }
+        Ok(windows)
     }
-    Ok(windows)
+
+    /// Whether a window lies whole in a range, whether or not it can be scored again. Without a beginning or an end, the
+    /// range has only windows that can be.
+    fn has_window_between(&self, since: Option<Timestamp>, until: Option<Timestamp>) -> bool {
+        let until = until.unwrap_or(self.grid.last_ending(self.scored).end());
+        since.is_some_and(|since| self.first_from(since).end() <= until)
+    }
+
+    /// The first window that begins at this time or later.
+    fn first_from(&self, time: Timestamp) -> Window {
+        self.grid.first_ending_after(time + self.grid.length() - time::Span::from_nanos(1))
+    }
 }
 
 #[cfg(test)]
@@ -248,7 +291,8 @@ mod tests {
         let cut = Cut::new(time::Span::from_secs(60), time::Span::from_secs(3600)).unwrap();
         let [scored, kept] = ["2026-03-01 12:00", "2026-03-01 08:00"].map(|text| Timestamp::parse(text).unwrap());
         let [since, until] = [since, until].map(|text| text.map(|text| Timestamp::parse(text).unwrap()));
-        let windows = windows_between(cut.into(), scored, kept, since, until).map_err(|refusal| refusal.to_string())?;
+        let reach = GroupReach { group: &GroupName::default(), grid: cut.into(), scored, kept };
+        let windows = reach.windows_between(since, until).map_err(|refusal| refusal.to_string())?;
         Ok(windows.iter().map(|window| window.start().format("%H:%M")).collect())
     }
 
@@ -270,5 +314,28 @@ mod tests {
             let refusal = hours(Some(since), Some(until)).unwrap_err();
             assert!(refusal.contains("from 2026-03-01T08:00:00Z to 2026-03-01T12:00:00Z they can"), "{refusal}");
         }
+    }
+
+    #[test]
+    fn no_group_that_has_a_window_in_the_range_is_left_out_in_silence() {
+        let [hours, days] = ["hours", "days"].map(|name| GroupName::new(name).unwrap());
+        let at = |text: &str| Some(Timestamp::parse(text).unwrap());
+        let [hour, day] = [3_600, 86_400].map(time::Span::from_secs);
+        let scored = at("2026-03-10 00:00").unwrap();
+        let reach = |group, length, kept: time::Span| {
+            let grid = WindowGrid::from(Cut::new(time::Span::from_secs(60), length).unwrap());
+            GroupReach { group, grid, scored, kept: scored - kept }
+        };
+        let reaches = [reach(&hours, hour, day), reach(&days, day, day.times(5))];
+        let windows = |since, until| windows_of_groups(reaches.into_iter(), since, until);
+        // Of the hours, those of two days ago are gone.
+        let refusal = windows(at("2026-03-08 00:00"), None).unwrap_err().to_string();
+        assert!(refusal.contains("of the group hours"), "{refusal}");
+        // No day lies within six hours.
+        let found = windows(at("2026-03-09 12:00"), at("2026-03-09 18:00")).unwrap();
+        assert!(found.len() == 6 && found.iter().all(|one| one.group == hours), "{found:?}");
+        let both = windows(at("2026-03-09 00:00"), None).unwrap();
+        assert_eq!(both.iter().filter(|one| one.group == days).count(), 1);
+        assert!(windows(at("2026-03-09 12:10"), at("2026-03-09 12:50")).is_err(), "no window of any group");
     }
 }

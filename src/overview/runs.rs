@@ -39,6 +39,7 @@ impl Overview {
         let next = self.reader.next_run()?;
         let oldest = self.reader.oldest_run(next);
         let before = selection.before.map_or(next, |before| before.min(next));
+        let running = self.live.running.get();
         let mut items = Vec::new();
         for id in (oldest.0..before.0).rev().map(RunId) {
             let is_wanted = |run: &Run| selection.group.as_ref().is_none_or(|group| *group == run.group);
@@ -47,15 +48,15 @@ impl Overview {
                 let after = items.last().map(|last: &answers::Run| last.id.to_string());
                 return Ok(List { items, next: after, total: None });
             }
-            items.push(run_answer(&run, next));
+            items.push(run_answer(&run, running));
         }
         Ok(List { items, next: None, total: None })
     }
 
     /// A run; `None` when the ledger does not have it.
     pub fn run(&self, id: RunId) -> Result<Option<answers::Run>, StoreError> {
-        let next = self.reader.next_run()?;
-        Ok(self.reader.run(id)?.map(|run| answers::Run { slowest: self.slowest(&run), ..run_answer(&run, next) }))
+        let running = self.live.running.get();
+        Ok(self.reader.run(id)?.map(|run| answers::Run { slowest: self.slowest(&run), ..run_answer(&run, running) }))
     }
 
     /// What was logged of a run, of all that it did or of sensors that fit a pattern. `None` when no log of it is stored.
@@ -116,13 +117,12 @@ impl Overview {
     }
 }
 
-/// A run of the ledger, when the next run has the id `next`. Runs do not overlap, so only the newest run can be one that
-/// goes on. Its slowest sensors are left out.
-pub fn run_answer(run: &Run, next: RunId) -> answers::Run {
+/// A run of the ledger, when this run goes on, if one does. Its slowest sensors are left out.
+pub fn run_answer(run: &Run, running: Option<RunId>) -> answers::Run {
     let (state, tally) = match run.state {
         run::RunState::Finished(tally) => (RunState::Finished, Some(tally_answer(tally))),
-        run::RunState::Started if run.id.next() >= next => (RunState::Started, None),
-        run::RunState::Started => (RunState::CutOff, None),
+        run::RunState::Started if running == Some(run.id) => (RunState::Started, None),
+        run::RunState::Started | run::RunState::CutOff => (RunState::CutOff, None),
     };
     answers::Run {
         id: run.id.0,
@@ -184,10 +184,11 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_run_can_go_on() {
-        assert_eq!(run_answer(&started(7), RunId(8)).state, RunState::Started);
-        assert_eq!(run_answer(&started(6), RunId(8)).state, RunState::CutOff);
+    fn only_the_run_that_the_recorder_is_at_goes_on_however_new_another_is() {
+        assert_eq!(run_answer(&started(7), Some(RunId(7))).state, RunState::Started);
+        assert_eq!(run_answer(&started(6), Some(RunId(7))).state, RunState::CutOff);
+        assert_eq!(run_answer(&started(7), None).state, RunState::CutOff);
         let finished = Run { state: run::RunState::Finished(run::Tally::default()), ..started(6) };
-        assert_eq!(run_answer(&finished, RunId(8)).state, RunState::Finished);
+        assert_eq!(run_answer(&finished, Some(RunId(6))).state, RunState::Finished);
     }
 }

@@ -183,10 +183,11 @@ impl GroupCourse<'_> {
             let before = self.schedule.firing_before(at).unwrap_or(at);
             let covered = self.schedule.windows_between(before, at);
             let last = windows.last_ending(at);
-            let first_end = windows.last_ending(before).end() + windows.hop();
-            let start = windows.last_ending(first_end.min(last.end())).start();
+            let scored = covered.min(self.schedule.most().into());
+            let others = u32::try_from(scored.saturating_sub(1)).unwrap_or(u32::MAX);
+            let span = Span { start: windows.before(last, others).start(), end: last.end() };
             let (local, begins) = (firings.zone().show(at), at + self.schedule.wait());
-            NextFiring { at, local, begins, span: Span { start, end: last.end() }, windows: covered }
+            NextFiring { at, local, begins, span, windows: covered, scored }
         };
         next.take(FIRINGS).map(firing).collect()
     }
@@ -206,11 +207,10 @@ fn next_runs(
         // A firing before the end of the window scores nothing.
         let before = (now - schedule.wait()).max(from + windows.hop() - crate::time::Span::from_nanos(1));
         let Some(firing) = schedule.firings.next_after(before) else { break };
-        let last = windows.last_ending(firing);
-        let earliest = last.end() - windows.hop().times(i64::from(schedule.catch_up.max(1)));
-        let start = from.max(earliest) + windows.hop() - windows.length();
-        let window = Span { start, end: last.end() };
-        next.push(NextRun { at: firing + schedule.wait(), window, group: name.to_string() });
+        let (at, last) = (firing + schedule.wait(), windows.last_ending(firing));
+        // What it gives up is none of its runs.
+        let Some(due) = schedule.due(from, at, Timestamp::MAX) else { break };
+        next.push(NextRun { at, window: Span { start: due.first.start(), end: last.end() }, group: name.to_string() });
         from = last.end();
     }
     next
@@ -234,7 +234,7 @@ fn missed_of(
     for run in of_grid {
         match run.state {
             RunState::Finished(_) => _ = finished.insert(index(run)),
-            RunState::Started => _ = cut_off.insert(index(run), *run),
+            RunState::Started | RunState::CutOff => _ = cut_off.insert(index(run), *run),
         }
     }
     let Some(oldest) = finished.iter().chain(cut_off.keys()).min() else { return Vec::new() };
@@ -311,6 +311,12 @@ mod tests {
     fn a_run_a_day_is_of_the_windows_of_the_day() {
         let daily = next("0 30 6 * * *", "2026-03-01 06:00", "2026-03-01 10:00");
         assert_eq!(daily[0], row("02 06:30:30", "01 06:00:00", "02 06:00:00"));
+        // Not what is given up then.
+        let horizon =
+            Schedule { catch_up: 99, horizon: Some(time::Span::from_secs(3_600)), ..schedule("0 30 6 * * *") };
+        let plan = GroupPlan { name: GroupName::default(), schedule: horizon };
+        let late = super::next_runs(&plan, Some(at("2026-02-26 06:00")), at("2026-03-01 10:00"), 1);
+        assert_eq!(late[0].window.start, at("2026-03-01 06:00"));
         // No more than are caught up on.
         let late = next("0 30 6 * * *", "2026-02-20 06:00", "2026-03-01 10:00");
         assert_eq!(late[0], row("02 06:30:30", "01 06:00:00", "02 06:00:00"));
@@ -318,10 +324,9 @@ mod tests {
 
     #[test]
     fn what_came_of_the_last_firings_is_told_with_the_reason_and_by_both_clocks() {
-        let berlin = Schedule {
-            firings: crate::schedule::Firings::new("30 2 * * *".parse().unwrap(), "Europe/Berlin".parse().unwrap()),
-            ..schedule("@hourly")
-        };
+        let firings =
+            |cron: &str| crate::schedule::Firings::new(cron.parse().unwrap(), "Europe/Berlin".parse().unwrap());
+        let berlin = Schedule { firings: firings("30 2 * * *"), ..schedule("@hourly") };
         let ends = |from: &str, until: &str| {
             let ends = std::iter::successors(Some(at(from)), |end| Some(*end + time::Span::from_secs(3600)));
             ends.take_while(|end| *end <= at(until)).collect::<BTreeSet<_>>()
@@ -360,6 +365,10 @@ mod tests {
         let next = course.next();
         assert_eq!((next[0].local.as_str(), next[0].windows), ("2026-03-31T02:30:00+02:00", 24));
         assert_eq!((next[0].span.start, next[0].begins), (at("2026-03-30 00:00"), at("2026-03-31 00:30:30Z")));
+        let weekly = Schedule { firings: firings("0 6 * * MON"), ..berlin.clone() };
+        let next = GroupCourse { schedule: &weekly, ..course }.next();
+        assert_eq!((next[0].windows, next[0].scored), (167, 24), "the week in which clocks are put ahead");
+        assert_eq!(next[0].span, Span { start: at("2026-03-29 04:00"), end: at("2026-03-30 04:00") });
     }
 
     fn run(id: u64, start: &str, state: RunState) -> Run {

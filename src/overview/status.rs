@@ -11,7 +11,7 @@ use super::remembered::Remembered;
 use super::runs::run_answer;
 use super::{HealthFacts, Overview, health};
 use crate::answers::{Clock, ConfigurationState, Disk, Health, Run, Sensor, Severity, Status};
-use crate::run::{RunId, RunState};
+use crate::run::{RunId, RunState, Trigger};
 use crate::schedule::clock_trust::{ClockReading, ClockSync};
 use crate::store::StoreError;
 use crate::telemetry::metrics;
@@ -29,8 +29,8 @@ pub struct RememberedStatus {
 const STATUS_FOR: Duration = Duration::from_secs(1);
 /// The same of what takes a look at many files, or parses one.
 const FILES_FOR: Duration = Duration::from_secs(5);
-/// How many runs are looked at, at most, for the last one that ended.
-const RUNS_LOOKED_AT: usize = 100;
+/// How many runs are looked at, at most, for the last one that was due and has ended. Those of orders may lie between.
+const RUNS_LOOKED_AT: usize = 1_000;
 
 impl Overview {
     /// How the daemon and the plant are; at most a second old.
@@ -123,20 +123,21 @@ impl Overview {
         }
     }
 
-    /// The run that goes on, and the last one that ended, when the next run has the id `next`.
+    /// The run that goes on, and the last one that was due and has ended, when the next run has the id `next`. What an
+    /// operator has had scored again says nothing of how the daemon keeps up.
     fn newest_runs(&self, next: RunId) -> Result<(Option<Run>, Option<Run>), StoreError> {
+        let running = self.live.running.get();
+        let goes_on = running.map(|id| self.reader.run(id)).transpose()?.flatten();
+        let goes_on = goes_on.filter(|run| run.state == RunState::Started).map(|run| run_answer(&run, running));
         let ids = (self.reader.oldest_run(next).0..next.0).rev().map(RunId);
-        let mut running = None;
         for id in ids.take(RUNS_LOOKED_AT) {
-            match self.reader.run(id)? {
-                Some(run) if matches!(run.state, RunState::Finished(_)) => {
-                    return Ok((running, Some(run_answer(&run, next))));
-                }
-                Some(run) if id.next() == next => running = Some(run_answer(&run, next)),
-                Some(_) | None => {}
+            let run = self.reader.run(id)?;
+            let was_due = |run: &crate::run::Run| run.trigger != Trigger::Command;
+            if let Some(run) = run.filter(|run| was_due(run) && matches!(run.state, RunState::Finished(_))) {
+                return Ok((goes_on, Some(run_answer(&run, running))));
             }
         }
-        Ok((running, None))
+        Ok((goes_on, None))
     }
 
     fn clock_answer(&self) -> Clock {

@@ -13,11 +13,23 @@ use crate::zone::Zone;
 impl Pipeline {
     /// Takes in a batch from the reading at `from` on, and fills in its account.
     pub fn take(&mut self, batch: &mut Batch, from: usize) -> BatchProgress {
-        let Some(account) = batch.account.clone() else { return self.take_in(batch, from) };
+        let Some(account) = batch.account.clone() else {
+            let before = self.rejects.kept().len();
+            let progress = self.take_in(batch, from);
+            self.note_clocks(before);
+            return progress;
+        };
+        self.settings.live.clocks.note_import(&batch.readings);
         let before = self.counted();
         let progress = self.take_in(batch, from);
         account.add(&self.counted().since(&before));
         progress
+    }
+
+    /// Notes how far the rejects from this place on were off in time.
+    fn note_clocks(&self, from: usize) {
+        let rejects = self.rejects.kept().get(from..).unwrap_or_default();
+        self.settings.live.clocks.note_rejects(rejects, &self.directory);
     }
 
     /// What became of the readings since the last commit.
@@ -108,9 +120,11 @@ impl Pipeline {
 
     /// Judges the held readings that can be judged now.
     pub(super) fn judge_held(&mut self) {
+        let before = self.rejects.kept().len();
         let HeldJudgement { due, refused } = self.held.judge(&self.clock);
         due.into_iter().for_each(|reading| self.admit(reading, None));
         refused.into_iter().for_each(|(reading, reason)| self.reject(reading, reason));
+        self.note_clocks(before);
     }
 
     /// Judges a reading. Without a zone of its own its time is taken as one of `zone`.

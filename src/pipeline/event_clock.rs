@@ -2,7 +2,7 @@
 
 use crate::pipeline::run_progress::RunProgress;
 use crate::schedule::agenda::GroupPlan;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 
 /// Whether readings may come in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,23 +13,32 @@ pub enum Pace {
     Held,
 }
 
-/// The time of the latest reading, and the pace of a history.
+/// The time that the readings tell, and the pace of a history.
 pub(super) struct EventClock {
     now: Timestamp,
+    /// The time of the latest reading: the end of a history puts the clock ahead of it.
+    newest: Timestamp,
     pace: Pace,
     /// When more may be due.
     next_due: Timestamp,
 }
 
 impl EventClock {
-    /// A clock that has come so far.
-    pub(super) fn at(now: Timestamp) -> Self {
-        Self { now, pace: Pace::Free, next_due: Timestamp::MIN }
+    /// A clock that has come so far. The latest reading is known to be no later than `newest`, in the same window.
+    pub(super) fn at(now: Timestamp, newest: Timestamp) -> Self {
+        Self { now, newest, pace: Pace::Free, next_due: Timestamp::MIN }
     }
 
-    /// The time of the latest reading.
+    /// The time.
     pub(super) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// The end of the first window behind the latest reading, of the group whose window ends last; `None` before the first
+    /// reading.
+    pub(super) fn end_of_history(&self, plans: &[GroupPlan]) -> Option<Timestamp> {
+        let end = |plan: &GroupPlan| plan.schedule.windows.first_ending_after(self.newest).end();
+        plans.iter().map(end).max().filter(|_| self.newest > Timestamp::MIN)
     }
 
     /// When more may be due than when the pace was last decided.
@@ -46,12 +55,14 @@ impl EventClock {
     pub(super) fn advance(&mut self, time: Timestamp) -> bool {
         let advances = time > self.now;
         self.now = self.now.max(time);
+        self.newest = self.newest.max(time);
         advances
     }
 
-    /// Moves past the end of a history, so that its last window is due.
-    pub(super) fn end_history(&mut self, end: Timestamp, lateness: Span) {
-        self.now = end + lateness;
+    /// Moves past the end of a history, so that the last windows of all groups are due.
+    pub(super) fn end_history(&mut self, end: Timestamp, plans: &[GroupPlan]) {
+        let longest_wait = plans.iter().map(|plan| plan.schedule.wait()).max().unwrap_or_default();
+        self.now = self.now.max(end + longest_wait);
     }
 
     /// Whether more may be due than when the pace was last decided.
@@ -60,13 +71,19 @@ impl EventClock {
     }
 
     /// Decides whether readings wait: for runs of any group that are due, or for a sink that is behind by more than
-    /// `max_unpublished`.
-    pub(super) fn decide_pace(&mut self, plans: &[GroupPlan], runs: &RunProgress, max_unpublished: u64) {
+    /// `max_unpublished`. Windows that end behind `closed` are not due: the end of a history may put the clock past firings
+    /// of groups whose runs begin early, and these windows are not over.
+    pub(super) fn decide_pace(
+        &mut self,
+        plans: &[GroupPlan],
+        runs: &RunProgress,
+        closed: Timestamp,
+        max_unpublished: u64,
+    ) {
         let wakes = plans.iter().filter_map(|plan| plan.schedule.next_wake(self.now));
         self.next_due = wakes.min().unwrap_or(Timestamp::MAX);
-        let is_due = |GroupPlan { name, schedule }: &GroupPlan| {
-            schedule.due(runs.scored(name), self.now, Timestamp::MAX).is_some()
-        };
+        let is_due =
+            |GroupPlan { name, schedule }: &GroupPlan| schedule.due(runs.scored(name), self.now, closed).is_some();
         self.pace = if plans.iter().any(is_due) || runs.lags(max_unpublished) { Pace::Held } else { Pace::Free };
     }
 }

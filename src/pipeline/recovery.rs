@@ -15,7 +15,7 @@ use crate::schedule::clock_trust::ClockReading;
 use crate::sensor::SensorDirectory;
 use crate::store::{Progress, Store, StoreError, StoredIntervals, WindowRecord};
 use crate::telemetry::log_limit::LogLimit;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::window::{OpenWindows, ReplayBounds, SensorHead};
 
 /// The most readings of an interval that could be configured in versions whose stores did not note that bound.
@@ -35,6 +35,8 @@ impl Pipeline {
         let Store { mut writer, reader, .. } = store;
         let closed = reader.progress(&Progress::Closed)?.unwrap_or(Timestamp::MIN);
         let heads = reader.heads()?;
+        // A sensor's last window ends there.
+        let newest_closed = heads.iter().map(|head| head.closed - Span::from_nanos(1)).max().unwrap_or(Timestamp::MIN);
         let mut windows = OpenWindows::new(settings.windows, closed, heads.iter().copied());
         for SensorHead { sensor, closed, last_value } in heads.iter().copied() {
             let newest = NewestReading { time: closed, value: last_value, origin: Origin::Head };
@@ -86,6 +88,7 @@ impl Pipeline {
         windows.end_replay(&mut over);
         writer.put_lateness(if is_replayed { lateness } else { settings.windows.lateness });
         writer.put_kept_per_interval(if is_replayed { kept_per_interval } else { kept });
+        let newest = newest_closed.max(event_now);
         // The event clock has come at least so far: otherwise these windows would not be closed.
         event_now = event_now.max(match windows.closed() {
             Timestamp::MIN => Timestamp::MIN,
@@ -107,7 +110,7 @@ impl Pipeline {
             behind: 0,
             sessions,
             runs,
-            event_clock: EventClock::at(event_now),
+            event_clock: EventClock::at(event_now, newest),
             accepted: Vec::new(),
             appended: 0,
             over,

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::ingest::batch::{AheadSuspect, Batch};
+use crate::ingest::batch_account::BatchAccount;
 use crate::ingest::session::{SessionLifetime, SessionMoment, SessionPresent};
-use crate::interval::Cut;
+use crate::interval::{Cut, WindowGrid};
 use crate::live::{EventKind, Happening, Origin};
 use crate::reading::{RejectId, RejectReason};
 use crate::run::{Run, RunId, RunState, Tally};
@@ -198,6 +199,65 @@ fn the_end_of_a_history_closes_what_is_open() {
     assert_eq!((process.pipeline.position().closed, process.clock.now()), (at(60), at(65)));
 }
 
+/// The default group and one whose windows overlap; the runs of both begin later than their firings.
+fn groups_with_a_delay() -> PipelineSettings {
+    let mut settings = settings(event_clock());
+    settings.plans[0].schedule.delay = MINUTE.times(7);
+    let windows = WindowGrid::new(Span::from_secs(10), MINUTE.times(10), MINUTE.times(5)).unwrap();
+    let schedule = Schedule { windows, delay: MINUTE, ..settings.plans[0].schedule.clone() };
+    settings.plans.push(GroupPlan { name: GroupName::new("pumps").unwrap(), schedule });
+    settings
+}
+
+#[test]
+fn the_end_of_a_history_makes_the_last_windows_of_all_groups_due_however_late_their_runs_begin() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut ended = process_under(directory.path(), groups_with_a_delay());
+    ended.pipeline.take(&mut batch(&[reading(430, 1.0)]), 0);
+    ended.pipeline.commit_and_settle();
+    ended.pipeline.end_history();
+    ended.pipeline.commit_and_settle();
+    let end = at(600);
+    assert_eq!(
+        (ended.pipeline.position().closed, ended.clock.now()),
+        (end, end + Span::from_secs(5) + MINUTE.times(7))
+    );
+    for GroupPlan { name, schedule } in &ended.pipeline.settings.plans {
+        let due = schedule.due(at(0), ended.clock.now(), ended.pipeline.position().closed).unwrap();
+        let due_until = due.first.end() + schedule.windows.hop().times(i64::from(due.count) - 1);
+        assert_eq!(due_until, end, "{name}: {due:?}");
+    }
+    assert_eq!(ended.pipeline.position().pace, Pace::Held);
+    for group in [GroupName::default(), GroupName::new("pumps").unwrap()] {
+        ended.pipeline.set_scored(&group, end);
+    }
+    ended.pipeline.commit_and_settle();
+    assert_eq!(ended.pipeline.position().pace, Pace::Free, "what ends behind the history is not due");
+    // Neither another end nor a new process moves it further.
+    let position = ended.pipeline.position();
+    ended.pipeline.end_history();
+    ended.pipeline.commit_and_settle();
+    assert_eq!(ended.pipeline.position(), position);
+    drop(ended);
+    let mut again = process_under(directory.path(), groups_with_a_delay());
+    again.pipeline.end_history();
+    again.pipeline.commit_and_settle();
+    assert_eq!(again.pipeline.position().closed, end);
+}
+
+#[test]
+fn the_end_of_a_history_reaches_the_window_of_a_group_whose_readings_are_all_closed() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut process = process_under(directory.path(), groups_with_a_delay());
+    process.pipeline.take(&mut batch(&[reading(310, 1.0)]), 0);
+    process.pipeline.close(at(360));
+    process.pipeline.commit_and_settle();
+    assert_eq!(process.pipeline.windows.open_readings(), 0);
+    process.pipeline.end_history();
+    process.pipeline.commit_and_settle();
+    assert_eq!(process.pipeline.position().closed, at(600));
+}
+
 /// More sensors than a slice of a closing takes.
 const MANY: u32 = 10_000;
 
@@ -359,6 +419,21 @@ fn late_and_contradictory_readings_are_kept_as_rejects() {
     let rejects = process.reader.rejects().unwrap();
     let kinds: Vec<_> = rejects[0].kept.iter().map(|reject| (reject.origin.as_str(), reject.kind.as_str())).collect();
     assert_eq!(kinds, [("press/a", "late"), ("press/a", "conflict")]);
+}
+
+#[test]
+fn what_is_refused_of_an_import_says_nothing_of_a_clock_and_what_is_refused_live_does() {
+    for (account, noted) in [(None, 1), (Some(BatchAccount::default()), 0)] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = process(directory.path(), Clock::Wall);
+        process.pipeline.close(at(60));
+        process.pipeline.set_clock(clock_at(7_200, ClockSync::Synchronised));
+        let is_import = account.is_some();
+        process.pipeline.take(&mut Batch { account, ..batch(&[reading(5, 1.0)]) }, 0);
+        process.pipeline.commit_and_settle();
+        let notes = process.pipeline.settings.live.clocks.take();
+        assert_eq!((notes.nearest.len(), notes.imported.len()), (noted, usize::from(is_import)));
+    }
 }
 
 #[test]

@@ -18,11 +18,14 @@ pub struct AnomalyChanges {
 }
 
 impl AnomalyChanges {
-    /// The changes from the outcome that stands to that of today. A window that was not scored has no anomalies.
-    pub fn between(standing: &Outcome, today: &Outcome) -> Self {
+    /// The changes from the outcome that stands to that of today, in the intervals from `first` on. A window that was not
+    /// scored has no anomalies.
+    pub fn between(standing: &Outcome, today: &Outcome, first: u32) -> Self {
         let (before, now) = (anomalies(standing), anomalies(today));
-        let unchanged = now.iter().filter(|interval| before.contains(*interval)).count() as u64;
-        Self { new: now.len() as u64 - unchanged, gone: before.len() as u64 - unchanged, unchanged }
+        let compared = |set: &NumberSet| set.iter().filter(|interval| *interval >= first).count() as u64;
+        let both = now.iter().filter(|interval| *interval >= first && before.contains(*interval));
+        let unchanged = both.count() as u64;
+        Self { new: compared(&now) - unchanged, gone: compared(&before) - unchanged, unchanged }
     }
 
     /// How many intervals differ.
@@ -67,13 +70,13 @@ pub struct SensorChanges {
 }
 
 impl OrderChanges {
-    /// Takes in the outcome of one window of a sensor, beside the one that stands.
-    pub fn observe(&mut self, sensor: SensorId, standing: Option<&Outcome>, today: &Outcome) {
+    /// Takes in the outcome of one window of a sensor, beside the one that stands, in the intervals from `first` on.
+    pub fn observe(&mut self, sensor: SensorId, standing: Option<&Outcome>, today: &Outcome, first: u32) {
         let Some(standing) = standing else {
             self.without_standing += 1;
             return;
         };
-        let changes = AnomalyChanges::between(standing, today);
+        let changes = AnomalyChanges::between(standing, today, first);
         self.total.add(changes);
         self.other_outcomes += u64::from(standing.kind() != today.kind());
         if changes.differences() > 0 {
@@ -126,8 +129,11 @@ mod tests {
         fn every_anomaly_is_new_gone_or_unchanged(
             before in prop::collection::btree_set(0..20_u16, 0..20),
             now in prop::collection::btree_set(0..20_u16, 0..20),
+            first in 0..20_u16,
         ) {
-            let changes = AnomalyChanges::between(&scored(&before), &scored(&now));
+            let changes = AnomalyChanges::between(&scored(&before), &scored(&now), first.into());
+            let compared = |all: BTreeSet<u16>| all.into_iter().filter(|one| *one >= first).collect::<BTreeSet<_>>();
+            let [before, now] = [before, now].map(compared);
             prop_assert_eq!(changes.new, now.difference(&before).count() as u64);
             prop_assert_eq!(changes.gone, before.difference(&now).count() as u64);
             prop_assert_eq!(changes.unchanged, now.intersection(&before).count() as u64);
@@ -137,11 +143,11 @@ mod tests {
     #[test]
     fn a_window_without_a_verdict_that_stands_is_compared_with_nothing() {
         let mut changes = OrderChanges::default();
-        changes.observe(SensorId(1), None, &scored(&[3].into()));
+        changes.observe(SensorId(1), None, &scored(&[3].into()), 0);
         assert_eq!((changes.total, changes.without_standing), (AnomalyChanges::default(), 1));
-        changes.observe(SensorId(1), Some(&Outcome::NoData), &scored(&[3].into()));
-        changes.observe(SensorId(2), Some(&scored(&[3, 4, 5].into())), &scored(&[5].into()));
-        changes.observe(SensorId(3), Some(&scored(&[3].into())), &scored(&[3].into()));
+        changes.observe(SensorId(1), Some(&Outcome::NoData), &scored(&[3].into()), 0);
+        changes.observe(SensorId(2), Some(&scored(&[3, 4, 5].into())), &scored(&[5].into()), 0);
+        changes.observe(SensorId(3), Some(&scored(&[3].into())), &scored(&[3].into()), 0);
         assert_eq!(changes.total, AnomalyChanges { new: 1, gone: 2, unchanged: 2 });
         assert_eq!(changes.other_outcomes, 1);
         let most: Vec<_> = changes.most_changed(9).iter().map(|one| one.sensor.0).collect();

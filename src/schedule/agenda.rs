@@ -5,6 +5,7 @@
 //! 1. the run that an earlier process began and did not end, since it would never end otherwise;
 //! 2. a *live* window: one that the last firing of its group covers, and no earlier firing did. The one that ended first
 //!    goes first;
+//!    If its firing became due before the process began, its run counts as caught up on all the same;
 //! 3. a *missed* window: one that an earlier firing covered. The daemon was down then, or its window was held open, or other
 //!    runs went on. The one that ended first goes first.
 //!
@@ -113,7 +114,7 @@ impl fmt::Display for GiveUpReason {
                 write!(f, "more windows were missed than are caught up on (schedule.catch_up = {catch_up})")
             }
             Self::BeyondHorizon { horizon } => {
-                write!(f, "it ended longer ago than is caught up on (schedule.horizon = \"{horizon}\")")
+                write!(f, "they ended longer ago than is caught up on (schedule.horizon = \"{horizon}\")")
             }
             Self::Overlap => f.write_str("the run before still went on (schedule.overlap = \"skip\")"),
             Self::QueueFull => f.write_str(
@@ -133,6 +134,8 @@ pub fn next_wake(plans: &[GroupPlan], now: Timestamp) -> Option<Timestamp> {
 #[derive(Debug)]
 pub struct Agenda {
     order: Order,
+    /// What became due before this time was due while no process was there.
+    began: Timestamp,
     groups: Vec<GroupAgenda>,
     /// The run that an earlier process began and did not end: a place in `groups`, and its window's end.
     cut_off: Option<(usize, Timestamp)>,
@@ -155,6 +158,15 @@ struct GroupAgenda {
     firing: Option<Timestamp>,
 }
 
+/// Whether a window is due for the first time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Urgency {
+    /// No earlier firing covers it.
+    Live,
+    /// An earlier one does, or an earlier run was cut off.
+    Missed,
+}
+
 /// A window that could be scored now.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Candidate {
@@ -163,8 +175,9 @@ struct Candidate {
 }
 
 impl Agenda {
-    /// An agenda of groups of which nothing is known to be done. A group whose mark is not told has nothing due.
-    pub fn new(order: Order, groups: Vec<GroupPlan>) -> Self {
+    /// An agenda of groups of which nothing is known to be done, for a process that began at this time. A group whose mark is
+    /// not told has nothing due.
+    pub fn new(order: Order, began: Timestamp, groups: Vec<GroupPlan>) -> Self {
         let groups = groups.into_iter().map(|GroupPlan { name, schedule }| GroupAgenda {
             name,
             schedule,
@@ -173,7 +186,7 @@ impl Agenda {
             done: BTreeSet::new(),
             firing: None,
         });
-        Self { order, groups: groups.collect(), cut_off: None, given_up: VecDeque::new() }
+        Self { order, began, groups: groups.collect(), cut_off: None, given_up: VecDeque::new() }
     }
 
     /// All of a group before `mark` is done, as the store has it. A mark never goes back.
@@ -231,13 +244,17 @@ impl Agenda {
             return Some(AgendaStep::Mark { group: group.name.clone(), until: group.mark });
         }
         let cut_off = self.cut_off.filter(|(place, end)| self.groups[*place].is_undone(*end) && *end <= closable);
-        let (candidate, trigger) = match cut_off {
-            Some((group, end)) => (Candidate { end, group }, Trigger::CatchUp),
+        let (candidate, urgency) = match cut_off {
+            Some((group, end)) => (Candidate { end, group }, Urgency::Missed),
             None => self.first_due(now, closable)?,
         };
         let Candidate { end, group } = candidate;
         let group = &mut self.groups[group];
-        if trigger == Trigger::Schedule && self.order == Order::LiveFirst {
+        let trigger = match urgency {
+            Urgency::Missed => Trigger::CatchUp,
+            Urgency::Live => group.trigger_of_live(self.began, now),
+        };
+        if urgency == Urgency::Live && self.order == Order::LiveFirst {
             group.firing = group.firing.or(group.schedule.firing(now));
         }
         Some(AgendaStep::Run(DueRun {
@@ -266,7 +283,7 @@ impl Agenda {
         self.groups.iter().map(|group| group.mark).min().unwrap_or(Timestamp::MIN)
     }
 
-    fn first_due(&mut self, now: Timestamp, closable: Timestamp) -> Option<(Candidate, Trigger)> {
+    fn first_due(&mut self, now: Timestamp, closable: Timestamp) -> Option<(Candidate, Urgency)> {
         let (mut live, mut missed): (Option<Candidate>, Option<Candidate>) = (None, None);
         for (place, group) in self.groups.iter_mut().enumerate() {
             let candidate = |end| Candidate { end, group: place };
@@ -274,8 +291,8 @@ impl Agenda {
             live = live.into_iter().chain(first_live.map(candidate)).min();
             missed = missed.into_iter().chain(first_missed.map(candidate)).min();
         }
-        let live = live.map(|live| (live, Trigger::Schedule));
-        let missed = missed.map(|missed| (missed, Trigger::CatchUp));
+        let live = live.map(|live| (live, Urgency::Live));
+        let missed = missed.map(|missed| (missed, Urgency::Missed));
         match self.order {
             Order::LiveFirst => live.or(missed),
             Order::OldestFirst => live.into_iter().chain(missed).min_by_key(|(candidate, _)| *candidate),
@@ -329,6 +346,15 @@ impl GroupAgenda {
         }
     }
 
+    /// Why a live window is scored.
+    fn trigger_of_live(&self, began: Timestamp, now: Timestamp) -> Trigger {
+        let firing = self.firing.or_else(|| self.schedule.firing(now));
+        match firing.is_some_and(|firing| firing + self.schedule.wait() < began) {
+            true => Trigger::CatchUp,
+            false => Trigger::Schedule,
+        }
+    }
+
     /// The first windows that are due at `now`, and not done.
     fn due(&mut self, now: Timestamp, closable: Timestamp) -> DueWindows {
         let nothing = DueWindows { first_live: None, first_missed: None };
@@ -351,7 +377,7 @@ impl GroupAgenda {
     /// The first windows that this firing covers, and that an earlier one covered.
     fn due_of(&self, firing: Timestamp, closable: Timestamp) -> DueWindows {
         let covered = firing.min(closable);
-        let before = self.schedule.firing_before(firing).unwrap_or(Timestamp::MIN);
+        let before = self.schedule.covered_before(firing);
         let first = |from: Timestamp, until: Timestamp| {
             let ends =
                 std::iter::successors(Some(self.end_after(from.max(self.mark))), |end| Some(self.end_after(*end)));
@@ -365,7 +391,7 @@ impl GroupAgenda {
         let due = self.schedule.due(self.mark, now, closable).filter(|due| due.skipped > 0)?;
         let until = due.first.end() - self.schedule.windows.hop();
         let why = match self.schedule.horizon {
-            Some(horizon) if due.count < self.schedule.catch_up.max(1) => GiveUpReason::BeyondHorizon { horizon },
+            Some(horizon) if due.count < self.schedule.most() => GiveUpReason::BeyondHorizon { horizon },
             _ => GiveUpReason::MoreThanCatchUp { catch_up: self.schedule.catch_up },
         };
         let given_up = self.given_up(self.mark, until, why, now);
@@ -384,7 +410,7 @@ impl GroupAgenda {
         };
         let (until, hop) = (self.schedule.windows.last_ending(until).end(), self.schedule.windows.hop());
         // Older windows are beyond the bounds on what is caught up on, however far the clock was set ahead.
-        let from = firing.max(until - hop.times(self.schedule.catch_up.max(1).into()));
+        let from = firing.max(until - hop.times(self.schedule.most().into()));
         let given_up = self.given_up(from, until, why, now);
         let mut end = self.end_after(from);
         while end <= until {

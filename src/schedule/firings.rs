@@ -88,15 +88,6 @@ impl Firings {
         }
     }
 
-    /// The shortest time between two neighbours of the next 1,440 firings after `time`; `None` when there are none. It
-    /// looks at so many because firings need not be evenly spread.
-    pub fn shortest_period_after(&self, time: Timestamp) -> Option<Span> {
-        const FIRINGS: usize = 1440;
-        let following = std::iter::successors(self.next_after(time), |firing| self.next_after(*firing));
-        let firings: Vec<_> = following.take(FIRINGS).collect();
-        firings.windows(2).map(|pair| pair[1].since(pair[0])).min()
-    }
-
     /// What a local time of the pattern means; `None` when its year is out of reach.
     fn moments(&self, local: chrono::NaiveDateTime, times: &LocalTimes) -> Option<Moments> {
         Some(match self.zone.meaning(local) {

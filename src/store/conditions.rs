@@ -1,7 +1,7 @@
 //! The conditions of sensors: one entry a sensor, written when it changes. And how far windows were looked at for them.
 
 use crate::codec::{Corrupt, Decoder, Encoder};
-use crate::condition::{ConditionKind, ConditionState, Reason, SensorConditions, StandingCondition, Usual};
+use crate::condition::{ConditionKind, ConditionState, Pauses, Reason, SensorConditions, StandingCondition, Usual};
 use crate::interval::{Interval, Window};
 use crate::sensor::SensorId;
 use crate::store::fields::{FieldWriter, unsealed};
@@ -76,36 +76,64 @@ pub(super) fn decode(bytes: &[u8]) -> Result<SensorConditions, Corrupt> {
 }
 
 fn encode_usual(usual: &Usual) -> Vec<u8> {
-    let Usual { since, window, interval, windows, varied, intervals, level, squares, within, longest_pause, is_known } =
-        usual;
+    let Usual { since, window, interval, windows, varied, intervals, last_away, level, squares, within, .. } = usual;
+    let Usual { rises, falls, varying, pauses, is_known, varied_before, .. } = usual;
+    let Pauses { longest, second, lasting, count } = pauses;
     let mut value = Encoder::default();
     for time in [since.nanos(), window.nanos(), interval.nanos()] {
         value.signed(time);
     }
     value.unsigned(u64::from(*windows));
     value.unsigned(u64::from(*varied));
-    for number in [intervals, level, squares, within] {
-        value.float(*number);
+    for number in [f64::from(*intervals), *level, *squares, *within] {
+        value.float(number);
     }
-    value.signed(longest_pause.nanos());
+    value.signed(window.times((*longest).into()).nanos());
     value.unsigned(u64::from(*is_known));
+    for number in [rises, falls, varying, longest, second, lasting] {
+        value.unsigned(u64::from(*number));
+    }
+    value.unsigned(u64::from(*count));
+    value.unsigned(u64::from(*varied_before));
+    value.float(f64::from(*last_away));
     value.into_bytes()
 }
 
 fn decode_usual(decoder: &mut Decoder<'_>) -> Result<Usual, Corrupt> {
-    Ok(Usual {
+    let mut usual = Usual {
         since: Timestamp::from_nanos(decoder.signed()?),
         window: decoder.span()?,
         interval: decoder.span()?,
         windows: decoder.narrow()?,
         varied: decoder.narrow()?,
-        intervals: decoder.float()?,
+        intervals: half(decoder.float()?),
         level: decoder.float()?,
         squares: decoder.float()?,
         within: decoder.float()?,
-        longest_pause: decoder.span()?,
-        is_known: decoder.unsigned()? != 0,
-    })
+        ..Usual::default()
+    };
+    let longest_pause = decoder.span()?;
+    usual.is_known = decoder.unsigned()? != 0;
+    // An earlier version kept the longest pause only, which may have been an outage: no pause is usual then.
+    if decoder.is_at_end() {
+        let longest = longest_pause.nanos() / usual.window.nanos().max(1);
+        usual.pauses.longest = u16::try_from(longest).unwrap_or(u16::MAX);
+        return Ok(usual);
+    }
+    for count in [&mut usual.rises, &mut usual.falls, &mut usual.varying] {
+        *count = decoder.narrow()?;
+    }
+    let (longest, second, lasting) = (decoder.narrow()?, decoder.narrow()?, decoder.narrow()?);
+    usual.pauses = Pauses { longest, second, lasting, count: decoder.narrow()? };
+    usual.varied_before = decoder.unsigned()? != 0;
+    usual.last_away = half(decoder.float()?);
+    Ok(usual)
+}
+
+/// A number that was stored with more digits than are kept of it.
+#[expect(clippy::cast_possible_truncation, reason = "the number was made of one with as few digits")]
+fn half(number: f64) -> f32 {
+    number as f32
 }
 
 fn encode_reason(value: &mut Encoder, reason: &Reason) {
@@ -224,6 +252,7 @@ mod tests {
         (numbers, prop::array::uniform6(0..3_u8), any::<bool>()).prop_map(|((nanos, count, a, b), states, is_known)| {
             let since = Timestamp::from_nanos(nanos);
             let over = Span::from_nanos(count);
+            let small = u16::try_from(count % 60_000).unwrap();
             let states = ConditionKind::ALL.into_iter().zip(states).filter_map(|(kind, state)| match state {
                 0 => None,
                 1 => Some((kind, ConditionState::Rising { since, over })),
@@ -238,12 +267,17 @@ mod tests {
                 interval: over,
                 windows: count,
                 varied: count / 2,
-                intervals: a,
+                intervals: half(a),
+                last_away: half(b),
                 level: b,
                 squares: a,
                 within: b,
-                longest_pause: over,
+                rises: small,
+                falls: small / 3,
+                varying: small / 2,
+                pauses: Pauses { longest: small, second: small / 2, lasting: small / 5, count: 3 },
                 is_known,
+                varied_before: !is_known,
             };
             SensorConditions { changed_by: since, usual, states: states.collect() }
         })

@@ -31,7 +31,7 @@ pub enum StoreError {
         directory: PathBuf,
     },
     /// The store was made with other settings.
-    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {}; restore those settings, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory",
+    #[error("the store {} was made with an interval of {} and a window of {}, and the configuration says {} and {} (of which the windows of all groups can be put together); restore those settings, or set store.recut = true to have the store written anew (anomalyd check then says what that does), or choose a new store.directory",
         directory.display(), stored.interval(), stored.window(), configured.interval(), configured.window())]
     OtherCut {
         /// The folder.
@@ -176,6 +176,9 @@ pub enum StoreError {
         "the store is damaged; the next start sets it aside and begins a new one, so put back a copy of its folder first if there is one"
     )]
     Damaged,
+    /// A window is no longer kept.
+    #[error("a later window has taken its place in the store (store.keep_intervals)")]
+    Overwritten,
 }
 
 impl StoreError {
@@ -208,7 +211,8 @@ impl StoreError {
             | Self::Thread(_)
             | Self::KeeperDied
             | Self::Database(_)
-            | Self::Damaged => false,
+            | Self::Damaged
+            | Self::Overwritten => false,
         }
     }
 }

@@ -20,6 +20,9 @@ pub(super) const NUMBERS_KEY: &[u8] = b"sensors";
 /// The id of the next run.
 pub(super) const NEXT_RUN_KEY: &[u8] = b"next_run";
 
+/// The id of the next order of an operator.
+pub(super) const NEXT_ORDER_KEY: &[u8] = b"next_order";
+
 /// The slot of a run in a ring of `slots`.
 pub(super) fn run_slot(run: RunId, slots: u32) -> u32 {
     // The remainder of a division by a u32 fits a u32.

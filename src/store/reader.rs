@@ -182,12 +182,13 @@ impl Reader {
         self.settings.windows
     }
 
-    /// A sensor's window; `None` when it held no readings, or is no longer kept.
+    /// A sensor's window; `None` when it held no readings.
     ///
     /// # Errors
-    /// When the database refuses, or the window is damaged.
+    /// When the database refuses, or the window is damaged, or a later one has taken its place.
     pub fn window(&self, sensor: SensorId, window: Window) -> Result<Option<WindowBlock>, StoreError> {
         match self.stored_window(sensor, window)? {
+            Some(Some((start, _))) if start > window.start() => Err(StoreError::Overwritten),
             Some(Some((start, block))) => Ok((start == window.start()).then_some(block)),
             Some(None) => Ok(None),
             None => Err(StoreError::Damaged),

@@ -62,6 +62,11 @@ impl RecutPlan {
         }
     }
 
+    /// How the store that is there cuts time.
+    pub fn stored_cut(&self) -> Cut {
+        self.stored.cut
+    }
+
     /// The first key whose value is not what the store was made with.
     pub fn key(&self) -> &'static str {
         let Self { stored, configured } = self;

@@ -3,8 +3,9 @@
 use crate::group::GroupName;
 use crate::interval::Window;
 use crate::run::{Run, RunId, RunLog, Trigger};
+use crate::run_order::OrderId;
 use crate::sensor::SensorId;
-use crate::store::keys::{NEXT_RUN_KEY, cursor_key, run_slot};
+use crate::store::keys::{NEXT_ORDER_KEY, NEXT_RUN_KEY, cursor_key, run_slot};
 use crate::store::reader::readable;
 use crate::store::{ChunkId, Reader, StoreError, run_logs, runs, verdicts};
 use crate::verdict::{OutcomeSummary, Verdict};
@@ -26,6 +27,16 @@ impl Reader {
             next = next.max(self.run_in(slot)?.map_or(next, |run| run.id.next()));
         }
         Ok(next)
+    }
+
+    /// The id that the next order of an operator gets at least.
+    pub fn next_order(&self) -> Result<OrderId, StoreError> {
+        let noted = readable(self.tables.progress.get(NEXT_ORDER_KEY))?;
+        if noted.is_none() {
+            self.unreadable.add("progress", NEXT_ORDER_KEY, "the id of the next order: ids begin anew");
+        }
+        let next = noted.flatten().and_then(|bytes| bytes.as_slice().try_into().ok());
+        Ok(OrderId(next.map_or(1, u64::from_be_bytes)))
     }
 
     /// The run whose id was given when a power cut came before anything else of it was written: its id can be given again.

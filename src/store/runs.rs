@@ -31,6 +31,9 @@ const TALLY: u64 = 10;
 /// were those of the store.
 const LENGTH: u64 = 11;
 const INTERVAL: u64 = 12;
+/// Only a run that was cut off for good has this field, which is empty. An earlier version passes it over, and takes the
+/// run for one that has begun, as it took all that were cut off.
+const CUT_OFF: u64 = 18;
 
 const SCHEDULE: u64 = 0;
 const CATCH_UP: u64 = 1;
@@ -58,8 +61,10 @@ pub(super) fn encode(run: &Run) -> Vec<u8> {
     fields.field(SETTINGS, &run.settings.to_le_bytes());
     fields.field(MODELS, &run.models.to_le_bytes());
     fields.field(CLOSING, &encode_closing(run.closing));
-    if let RunState::Finished(tally) = run.state {
-        fields.field(TALLY, &encode_tally(tally));
+    match run.state {
+        RunState::Started => {}
+        RunState::CutOff => fields.field(CUT_OFF, &[]),
+        RunState::Finished(tally) => fields.field(TALLY, &encode_tally(tally)),
     }
     run_course::put(&mut fields, &run.course);
     fields.sealed()
@@ -96,6 +101,7 @@ pub(super) fn decode(cut: Cut, bytes: &[u8]) -> Result<Run, Corrupt> {
             SETTINGS => settings = Some(u64::from_le_bytes(array(value)?)),
             MODELS => models = Some(u64::from_le_bytes(array(value)?)),
             CLOSING => closing = read_closing(&mut Decoder::new(value))?,
+            CUT_OFF => state = RunState::CutOff,
             TALLY => state = RunState::Finished(read_whole_tally(value)?),
             tag => run_course::take(&mut course, tag, value)?,
         }
@@ -226,7 +232,7 @@ mod tests {
             timed_out: 5,
             unproven: 600,
         };
-        for state in [RunState::Started, RunState::Finished(tally)] {
+        for state in [RunState::Started, RunState::CutOff, RunState::Finished(tally)] {
             for closing in [Closing::OnTime, Closing::Held(Span::from_secs(7)), Closing::AtBound(Span::from_secs(3600))]
             {
                 let run = run(closing, state);

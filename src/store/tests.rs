@@ -297,8 +297,12 @@ fn the_ring_gives_the_place_of_an_old_window_to_a_new_one() {
     }
     store.writer.commit_and_settle();
     let kept: Vec<_> =
-        (0..7).filter(|index| store.reader.window(SensorId(0), window(*index)).unwrap().is_some()).collect();
+        (2..7).filter(|index| store.reader.window(SensorId(0), window(*index)).unwrap().is_some()).collect();
     assert_eq!(kept, [2, 3, 4, 5]);
+    for index in 0..2 {
+        let gone = store.reader.window(SensorId(0), window(index));
+        assert!(matches!(gone, Err(StoreError::Overwritten)), "what is overwritten was not empty");
+    }
     let overwritten: Vec<_> =
         (0..10).filter(|index| is_overwritten(&store.reader, SensorId(0), window(*index))).collect();
     assert_eq!(overwritten, [0, 1], "the others are there, or held nothing yet");

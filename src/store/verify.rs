@@ -19,8 +19,8 @@ use crate::store::contents::{StoredValue, each_value, layout};
 use crate::store::held::decode_readings;
 use crate::store::journal::{self, Record, RecordNumber, TornTail};
 use crate::store::keys::{
-    CONDITIONS_KEY, CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, REPLAYED_PREFIX,
-    SCORED_KEY, SCORED_PREFIX, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
+    CONDITIONS_KEY, CURSOR_PREFIX, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_ORDER_KEY, NEXT_RUN_KEY, NUMBERS_KEY,
+    REPLAYED_PREFIX, SCORED_KEY, SCORED_PREFIX, SETTLED_KEY, SUBSCRIPTIONS_KEY, ring_slot, run_slot,
 };
 use crate::store::place::{HISTORY, JOURNAL, MODELS, StorePlace};
 use crate::store::reader::{decode_head, decode_sensor, number_of, readable};
@@ -608,7 +608,7 @@ impl Inspection<'_> {
                     scored.extend(time.map(|time| (place.clone(), time)));
                     time.is_some()
                 }
-                LATENESS_KEY | KEPT_PER_INTERVAL_KEY | SETTLED_KEY => value.len() == 8,
+                LATENESS_KEY | KEPT_PER_INTERVAL_KEY | SETTLED_KEY | NEXT_ORDER_KEY => value.len() == 8,
                 NUMBERS_KEY => number_of(value).is_some(),
                 format::KEY => {
                     is_noted = true;

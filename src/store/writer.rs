@@ -9,14 +9,15 @@ use crate::codec::Encoder;
 use crate::condition::SensorConditions;
 use crate::reading::{Reading, RejectId, Rejects};
 use crate::run::{Run, RunId, RunLog};
+use crate::run_order::OrderId;
 use crate::sensor::{SensorId, SensorName};
 use crate::store::db::Db;
 use crate::store::held::encode_readings;
 use crate::store::journal::{Journal, Record, RecordNumber, RecordRef};
 use crate::store::keeper::{Covered, Handover, Keeper};
 use crate::store::keys::{
-    CONDITIONS_KEY, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY, cursor_key,
-    progress_key, run_slot, window_key,
+    CONDITIONS_KEY, KEPT_PER_INTERVAL_KEY, LATENESS_KEY, NEXT_ORDER_KEY, NEXT_RUN_KEY, NUMBERS_KEY, SUBSCRIPTIONS_KEY,
+    cursor_key, progress_key, run_slot, window_key,
 };
 use crate::store::reader::readable;
 use crate::store::rejects::{self, RejectRing};
@@ -254,6 +255,13 @@ impl Writer {
     /// Notes the time before which windows were looked at for conditions. To be called behind what came of these.
     pub fn put_conditions_until(&mut self, until: Timestamp) {
         self.behind.put(|tables| &tables.progress, CONDITIONS_KEY, until.nanos().to_be_bytes().to_vec());
+    }
+
+    /// Notes that this id was given to an order, so that no other gets it.
+    pub fn put_order(&mut self, id: OrderId) {
+        let next = id.0.saturating_add(1).to_be_bytes();
+        self.append(&RecordRef::Progress { key: NEXT_ORDER_KEY, value: &next });
+        self.behind.put(|tables| &tables.progress, NEXT_ORDER_KEY, next.to_vec());
     }
 
     /// Notes the first run that a sink has not taken.

@@ -15,10 +15,21 @@ use crate::run::{LogLine, RunLog, Urgency};
 use crate::telemetry::metrics;
 use crate::time::Timestamp;
 
-/// The parts whose lines are of a run.
-const TARGETS: &str = "anomalyd::actors::scoring";
-/// Those of them that read models, which they also do while no run goes on.
-const NOT_OF_RUNS: [&str; 3] = ["model_", "folder_watch", "workers"];
+/// Below which the parts lie.
+const SCORING: &str = "anomalyd::actors::scoring::";
+/// The parts whose lines are of a run. The others there read models, or look for conditions, also while no run goes on.
+const PARTS: [&str; 10] = [
+    "commanded",
+    "evaluation",
+    "fault_news",
+    "model_watch",
+    "recorder",
+    "restart_queue",
+    "scheduler",
+    "sensor",
+    "supervisor",
+    "troubles",
+];
 
 static IS_GATHERING: AtomicBool = AtomicBool::new(false);
 static GATHERED: Mutex<Option<Gathering>> = Mutex::new(None);
@@ -28,18 +39,20 @@ struct Gathering {
     log: RunLog,
     bytes: usize,
     max_bytes: usize,
+    /// The last of the lines that did not fit: how a run ended is told by its last line.
+    last: Option<LogLine>,
 }
 
 /// Gathers lines from now on, up to so many bytes. What was gathered before is dropped.
 pub fn begin(max_bytes: usize) {
-    *gathered() = Some(Gathering { log: RunLog::default(), bytes: 0, max_bytes });
+    *gathered() = Some(Gathering { log: RunLog::default(), bytes: 0, max_bytes, last: None });
     IS_GATHERING.store(true, Ordering::Release);
 }
 
-/// Ends the gathering. Returns what was logged since it began.
+/// Ends the gathering. Returns what was logged since it began. The last line is there in any case.
 pub fn end() -> RunLog {
     IS_GATHERING.store(false, Ordering::Release);
-    gathered().take().map(|gathering| gathering.log).unwrap_or_default()
+    gathered().take().map(Gathering::end).unwrap_or_default()
 }
 
 fn gathered() -> MutexGuard<'static, Option<Gathering>> {
@@ -51,22 +64,29 @@ impl Gathering {
     fn add(&mut self, line: LogLine) {
         let bytes = line.bytes();
         if self.bytes + bytes > self.max_bytes {
-            self.log.left_out += 1;
-            metrics::RUN_LOG_LINES_LEFT_OUT.add(1);
+            self.log.left_out += u64::from(self.last.replace(line).is_some());
             return;
         }
         self.bytes += bytes;
         self.log.lines.push(line);
     }
+
+    fn end(mut self) -> RunLog {
+        self.log.lines.extend(self.last);
+        metrics::RUN_LOG_LINES_LEFT_OUT.add(self.log.left_out);
+        self.log
+    }
 }
 
 /// Whether lines of this origin are of runs.
 pub(super) fn is_of_runs(metadata: &Metadata<'_>) -> bool {
-    let part = metadata.target().strip_prefix(TARGETS);
-    part.is_some_and(|part| {
-        let part = part.trim_start_matches("::");
-        *metadata.level() <= Level::INFO && !NOT_OF_RUNS.iter().any(|other| part.starts_with(other))
-    })
+    *metadata.level() <= Level::INFO && is_part_of_runs(metadata.target())
+}
+
+/// Whether lines with this target are of a part of runs, or of a file below it.
+fn is_part_of_runs(target: &str) -> bool {
+    let part = target.strip_prefix(SCORING).and_then(|part| part.split("::").next());
+    part.is_some_and(|part| PARTS.contains(&part))
 }
 
 /// Takes the lines while they are logged.
@@ -135,11 +155,32 @@ mod tests {
     #[test]
     fn lines_are_kept_up_to_the_bound_and_the_others_counted() {
         let two = line("first").bytes() + line("second").bytes();
-        let mut gathering = Gathering { log: RunLog::default(), bytes: 0, max_bytes: two };
-        for text in ["first", "second", "third", "fourth"] {
+        let mut gathering = Gathering { log: RunLog::default(), bytes: 0, max_bytes: two, last: None };
+        for text in ["first", "second", "third", "fourth", "run finished"] {
             gathering.add(line(text));
         }
-        let texts: Vec<_> = gathering.log.lines.iter().map(|line| &*line.text).collect();
-        assert_eq!((texts, gathering.log.left_out), (vec!["first", "second"], 2));
+        let log = gathering.end();
+        let texts: Vec<_> = log.lines.iter().map(|line| &*line.text).collect();
+        assert_eq!((texts, log.left_out), (vec!["first", "second", "run finished"], 2));
+    }
+
+    #[test]
+    fn a_run_has_the_lines_of_the_parts_that_score_and_of_no_other() {
+        for part in ["recorder", "recorder::commanded", "evaluation::pool", "model_watch", "sensor"] {
+            assert!(is_part_of_runs(&format!("anomalyd::actors::scoring::{part}")), "{part}");
+        }
+        for part in ["model_watcher", "model_loader", "model_news", "condition_watch", "folder_watch"] {
+            assert!(!is_part_of_runs(&format!("anomalyd::actors::scoring::{part}")), "{part}");
+        }
+        assert!(!is_part_of_runs("anomalyd::actors::committer") && !is_part_of_runs("anomalyd::actors::scoring"));
+    }
+
+    /// A part that is renamed is noticed here.
+    #[test]
+    fn each_part_of_runs_is_there() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/actors/scoring");
+        for part in PARTS {
+            assert!(folder.join(format!("{part}.rs")).is_file(), "{part}");
+        }
     }
 }

@@ -164,6 +164,7 @@ impl OpenWindows {
             sensor.watermark = head.closed;
             sensor.newest = Some((Timestamp::MIN, head.last_value));
         }
+        windows.sensors.shrink_to_fit();
         windows
     }
 
@@ -186,7 +187,8 @@ impl OpenWindows {
     }
 
     /// Whether any sensor has readings in a window that is not finished.
-    pub fn is_empty(&self) -> bool {
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
         self.sensors.iter().all(OpenSensor::is_empty)
     }
 

@@ -111,6 +111,9 @@ fn a_store_that_was_made_with_other_settings_is_found_by_the_check_also_while_a_
     let store = site.path("store");
     let said = check(&site);
     assert!(said.contains("no mistakes"), "{said}");
+    let group = "[{ name = \"pumps\", sensors = \"pump-*/*\", window = { hop = \"5m\" } }]";
+    site.configure(&plant::settings().with("group", group));
+    check_finds(&site, &["mistake: group: the store", "it is the group pumps whose windows of 10m, one each 5m"]);
     for (key, value) in [
         ("store.keep_intervals", "\"11h\""),
         ("store.keep_runs", "\"50h\""),

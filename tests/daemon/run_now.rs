@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use anomalyd::answers::{NewRunOrder, OrderState, Run, RunOrder};
+use anomalyd::answers::{NewRunOrder, OrderState, Run, RunOrder, RunState, Status};
 use anomalyd::http::client::{ClientError, DaemonClient};
 use anomalyd::time::{Span, Timestamp};
 
@@ -109,6 +109,9 @@ fn the_same_models_say_the_same_and_a_dry_run_leaves_no_trace() {
     assert_eq!((done.comparison.other_outcomes, done.first_run), (0, None));
     assert_eq!([site.dump("runs"), site.dump("verdicts")], dumps);
     assert_eq!(finished(&client).len(), before.len());
+    let begun = daemon.lines().into_iter().filter(|line| line["message"] == "run begins");
+    let dry: Vec<_> = begun.filter(|line| line["is_dry_run"] == true).collect();
+    assert!(dry.len() == 6 && dry.iter().all(|line| line["run"].is_null()), "they have no number: {dry:?}");
 
     // Stored, they are the next revision of the same bytes, and move nothing that is due.
     let done = run_now_json(&site, &["--window", "2026-03-02T06:00..2026-03-02T06:20"]);
@@ -315,5 +318,100 @@ fn each_group_has_its_own_windows_scored_again_and_one_can_be_chosen() {
     }
     let (said, succeeded) = run_now(&site, &["--group", "pumps", "--sensor", "press-1/*"]);
     assert!(!succeeded && said.contains("no sensor with a model fits press-1/*"), "{said}");
+    daemon.stop();
+}
+
+/// The runs of the ledger, the newest first.
+fn runs(daemon: &DaemonClient) -> Vec<Run> {
+    let list: anomalyd::answers::List<Run> = daemon.get("/api/v1/runs?limit=1000").unwrap().json().unwrap();
+    list.items
+}
+
+/// The runs that the log says have begun by command.
+fn begun(daemon: &Daemon) -> Vec<u64> {
+    let lines = daemon.lines().into_iter();
+    let begun = lines.filter(|line| line["message"] == "run begins" && line["trigger"] == "command");
+    begun.filter_map(|line| line["run"].as_str()?.parse().ok()).collect()
+}
+
+fn all_windows() -> NewRunOrder {
+    NewRunOrder { since: Some(Timestamp::parse("2026-03-02T06:00:00Z").unwrap()), ..NewRunOrder::default() }
+}
+
+#[test]
+fn a_run_that_a_kill_cuts_off_is_in_the_ledger_and_its_id_is_not_given_again() {
+    let (site, mut daemon) = plant_with_windows(20);
+    order(&client(&site), &all_windows()).unwrap();
+    eventually("a run by command goes on", || (begun(&daemon).len() > 2).then_some(()));
+    daemon.kill();
+    let last = begun(&daemon).into_iter().max().unwrap();
+
+    let daemon = site.start();
+    let client = client(&site);
+    let status: Status = client.get("/api/v1/status").unwrap().json().unwrap();
+    assert!(status.running.is_none(), "{:?}", status.running);
+    assert_eq!(status.last_run.unwrap().trigger, "schedule");
+    let groups: serde_json::Value = client.get("/api/v1/groups").unwrap().json().unwrap();
+    assert_eq!(groups[0]["last_run"]["trigger"], "schedule", "{groups}");
+    let ledger = runs(&client);
+    assert_eq!((ledger[0].id, &*ledger[0].trigger), (last, "command"), "{:?}", ledger[0]);
+    let over = [RunState::Finished, RunState::CutOff];
+    assert!(ledger.iter().all(|run| over.contains(&run.state)), "{ledger:#?}");
+    let done = run_now_json(&site, &[]);
+    assert_eq!((done.first_run, done.state), (Some(last + 1), OrderState::Finished));
+    daemon.stop();
+}
+
+#[test]
+fn an_order_that_a_stop_ends_is_named_with_its_progress_and_its_number_is_not_given_again() {
+    let (site, mut daemon) = plant_with_windows(20);
+    let first = order(&client(&site), &all_windows()).unwrap().id;
+    eventually("a run by command goes on", || (!begun(&daemon).is_empty()).then_some(()));
+    daemon.terminate();
+    assert!(daemon.wait_until_ended().success());
+    let done = begun(&daemon).len();
+    assert!(done < 20);
+    let words = format!("order {first} ended by the stop: {done} of 20 windows done");
+    assert!(daemon.text().contains(&words), "{words}: {}", daemon.text());
+
+    let daemon = site.start();
+    let client = client(&site);
+    assert!(order(&client, &NewRunOrder { is_dry_run: true, ..NewRunOrder::default() }).unwrap().id > first);
+    let (said, succeeded) = run_now(&site, &["--cancel", &first.to_string()]);
+    assert!(!succeeded && said.contains(&format!("there is no order {first}")), "{said}");
+    daemon.stop();
+}
+
+#[test]
+fn what_is_no_object_or_does_not_say_whether_it_is_a_dry_run_orders_nothing() {
+    let (site, daemon) = plant_with_windows(1);
+    let client = client(&site);
+    for body in ["[]", "[null,null]", "[null,null,null,null,false]", "{}", "{\"group\":\"default\"}", "null", ""] {
+        assert!(client.post("/api/v1/run-orders", body.into()).is_err(), "{body}");
+    }
+    assert!(client.post("/api/v1/routes/test", "[\"a/b\",{\"text\":\"1\"}]".into()).is_err());
+    let orders: anomalyd::answers::List<RunOrder> = client.get("/api/v1/run-orders").unwrap().json().unwrap();
+    assert_eq!(orders.total, Some(0));
+    daemon.stop();
+}
+
+#[test]
+fn orders_together_put_no_more_verdicts_out_of_the_store_than_one_may() {
+    let (site, daemon) = plant_with(12, |settings| settings.with("store.keep_verdicts", "\"5h\""));
+    let client = client(&site);
+    order(&client, &all_windows()).unwrap();
+    let refused = (0..3).find_map(|_| order(&client, &all_windows()).err()).unwrap().to_string();
+    assert!(refused.contains("that are left of other orders"), "{refused}");
+    daemon.stop();
+}
+
+#[test]
+fn how_long_ago_is_meant_by_the_clock_that_the_daemon_goes_by() {
+    // The readings are of one day in March, and their own times are the clock.
+    let (site, daemon) = plant_with_windows(4);
+    let done = run_now_json(&site, &["--window", "-30m..", "--dry-run"]);
+    assert!((1..=3).contains(&done.windows), "{done:?}");
+    let (said, succeeded) = command(&site, &["verdicts", "press-1/flow", "--since", "-30m", "--json"]);
+    assert!(succeeded && (1..=4).contains(&said.lines().count()), "{said}");
     daemon.stop();
 }

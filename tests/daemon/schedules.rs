@@ -65,11 +65,13 @@ fn what_a_pause_left_is_scored_behind_what_is_due_and_each_window_once() {
     });
     let of =
         |wanted: &str| -> Vec<_> { all.iter().filter(|(_, trigger)| trigger == wanted).map(|(end, _)| *end).collect() };
-    for trigger in ["schedule", "catch-up"] {
-        assert!(of(trigger).is_sorted(), "{trigger}: {all:?}");
-    }
-    let first_missed = all.iter().position(|(_, trigger)| trigger == "catch-up").unwrap();
-    assert!(all[..first_missed].iter().any(|(end, _)| *end > all[first_missed].0), "live before missed: {all:?}");
+    assert!(of("schedule").is_sorted(), "{all:?}");
+    // The last window goes first, whether or not its firing was before the start; then those that were missed, oldest first.
+    let first = all.iter().position(|(end, _)| *end > stopped).unwrap();
+    let missed = all[first + 1..].iter().filter(|(_, trigger)| trigger == "catch-up").map(|(end, _)| *end);
+    let missed: Vec<_> = missed.collect();
+    assert!(missed.len() >= 2 && missed.is_sorted(), "{all:?}");
+    assert!(missed.iter().all(|end| *end < all[first].0), "live before missed: {all:?}");
 
     let told = said(&site, &["schedule"]);
     for words in [
@@ -153,5 +155,47 @@ fn two_groups_in_different_zones_live_through_a_year_of_history_and_a_kill() {
     ] {
         assert!(told.contains(words), "{words:?}: {told}");
     }
+    daemon.stop();
+}
+
+/// A default group whose runs begin later, and one whose windows overlap and whose runs begin later still.
+fn groups_of_a_history() -> Settings {
+    let west = "[{ name = \"west\", sensors = \"press-1/*\", window = { hop = \"20m\" }, schedule = { cron = \"*/20 * * * *\", offset = \
+                \"90m\" } }]";
+    Settings::shipped()
+        .with("clock", "\"event\"")
+        .with("schedule.offset", "\"10m\"")
+        .with("schedule.event_idle", "\"300ms\"")
+        .with("store.keep_intervals", "\"72h\"")
+        .with("group", west)
+        .with_text("models.directory", plant::models())
+}
+
+#[test]
+fn the_end_of_a_history_scores_the_last_windows_of_all_groups_however_late_their_runs_begin() {
+    let site = Site::new(&groups_of_a_history());
+    let daemon = site.start();
+    let start = Timestamp::parse("2026-03-01 03:00").unwrap();
+    let sensors = ["oven-3", "press-1"].map(|device| SensorName::new(device, "temperature").unwrap());
+    let times = (0..26).map(|minute| start + Span::from_secs(60).times(minute));
+    let readings: Vec<_> =
+        times.flat_map(|time| sensors.clone().map(|sensor| SimulatedReading { sensor, time, value: 200.5 })).collect();
+    plant::publish_all(site.port(), &readings);
+    let ends = |group: &str| {
+        let runs = said(&site, &["runs", "--json", "--last", "1000", "--group", group]);
+        let runs = runs.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut ended: Vec<_> = runs.filter(|run| run["state"] == "finished").collect();
+        ended.sort_by_key(|run| run["id"].as_u64());
+        ended.iter().map(|run| run["window"]["end"].as_str().unwrap()[11..16].to_owned()).collect::<Vec<_>>()
+    };
+    eventually("the last windows are scored", || {
+        (ends("west").last()? == "04:00" && ends("default").last()? == "04:00").then_some(())
+    });
+    assert_eq!(ends("west"), ["03:00", "03:20", "03:40", "04:00"]);
+    assert_eq!(ends("default"), ["03:00", "04:00"]);
+    let listed = said(&site, &["runs"]);
+    assert!(listed.lines().next().unwrap().contains("group") && listed.contains("west"), "{listed}");
+    let shown = said(&site, &["runs", "show", "0"]);
+    assert!(shown.lines().next().unwrap().contains("of the group west") || shown.contains("run 0 of 2026"), "{shown}");
     daemon.stop();
 }

@@ -123,6 +123,25 @@ fn an_operator_has_windows_scored_again_and_reads_the_log_of_a_run() {
         "return document.querySelector('section[aria-label=\"Log\"] tbody').textContent.includes('run begins')",
     );
     assert_eq!(browser.accessibility_problems(), Vec::<String>::new());
+
+    // A name counts as it was typed, and what is stored is confirmed with it.
+    browser.open(&view("runs"));
+    browser.wait_for_element("section[aria-label='Run now'] summary");
+    browser.run(
+        "document.querySelector('section[aria-label=\"Run now\"] details').open = true; \
+         const form = document.querySelector('section[aria-label=\"Run now\"] form'); \
+         form.querySelector('input[placeholder^=\"all, or\"]').value = 'press-1/flow'; \
+         form.querySelector('input[type=checkbox]').checked = false",
+        Vec::new(),
+    );
+    click(&browser, "Score again");
+    let asked = browser.wait_for("the confirmation", "return document.querySelector('dialog[open]')?.textContent");
+    assert!(asked.as_str().unwrap().contains("the sensors that fit press-1/flow again"), "{asked}");
+    browser.run("document.querySelector('dialog[open] button[value=yes]').click()", Vec::new());
+    browser.wait_for(
+        "the order of one sensor",
+        "return document.querySelector('.run-orders li')?.textContent.includes(' press-1/flow from ')",
+    );
     assert_eq!(browser.console(), Vec::<String>::new());
     daemon.stop();
 }

@@ -70,7 +70,7 @@ impl CommandedRuns {
     /// Returns the run that has stored the verdicts; `None` for a dry run.
     async fn try_score(
         &self,
-        OrderedWindow { id, order, window, standing }: OrderedWindow,
+        OrderedWindow { id, order, window, first_compared, standing }: OrderedWindow,
         recorder: Addr<Recorder>,
     ) -> Result<Option<RunId>, CommandedError> {
         let (reader, of_order) = (self.reader.clone(), Arc::clone(&order));
@@ -85,7 +85,8 @@ impl CommandedRuns {
         let standing = standing.await.map_err(|_| CommandedError::Defect)??;
         let (news, told) = mpsc::unbounded_channel();
         let (comparing, span) = (self.clone(), window.window);
-        let compared = tokio::task::spawn_blocking(move || comparing.compare(id, span, &standing, told));
+        let compared =
+            tokio::task::spawn_blocking(move || comparing.compare(id, (span, first_compared), &standing, told));
         let scored = recorder.send(ScoreAgain { window, order: Arc::clone(&order), news }).await;
         let report = scored.map_err(|_| RunError::Committer(CommitterStopped))??;
         compared.await.map_err(|_| CommandedError::Defect)??;
@@ -95,11 +96,12 @@ impl CommandedRuns {
         Ok(Some(report.id))
     }
 
-    /// Compares outcomes with those that stand, until the run has ended.
+    /// Compares outcomes of a window with those that stand, from its first interval that is compared on, until the run has
+    /// ended.
     fn compare(
         &self,
         id: OrderId,
-        window: Window,
+        (window, first_compared): (Window, u32),
         standing: &StandingVerdicts,
         mut told: mpsc::UnboundedReceiver<CommandedNews>,
     ) -> Result<(), StoreError> {
@@ -110,7 +112,7 @@ impl CommandedRuns {
                     let standing = standing.of_chunk(&self.reader, window, chunk)?;
                     let beside =
                         verdicts.iter().map(|Verdict { sensor, outcome }| (*sensor, standing.get(sensor), outcome));
-                    self.orders().note_outcomes(id, beside);
+                    self.orders().note_outcomes(id, first_compared, beside);
                 }
             }
         }

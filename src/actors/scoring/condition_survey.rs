@@ -6,22 +6,22 @@ use std::sync::Arc;
 
 use crate::actors::system_clock::SystemClock;
 use crate::condition::{
-    ConditionChange, ConditionKind, ConditionSettings, ModelSight, SensorConditions, WindowFacts, WindowSummary,
+    ConditionChange, ConditionKind, ConditionSettings, ModelSight, SensorConditions, SummaryInProgress, WindowFacts,
     Witness,
 };
-use crate::interval::{Cut, Window};
-use crate::live::{Live, Origin, nearer};
+use crate::interval::{Cut, Interval, Window};
+use crate::live::{Live, Origin, TakenClockNotes, nearer};
 use crate::sensor::{SensorDirectory, SensorId};
 use crate::store::{Progress, Reader, StoreError, WindowScan};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Span, Timestamp};
 
 /// What conditions are looked for in.
 #[derive(Clone)]
 pub struct ConditionSources {
     /// When conditions are raised and cleared.
     pub settings: Arc<ConditionSettings>,
-    /// How event time is cut.
-    pub cut: Cut,
+    /// How the store cuts event time. A window that is looked at is a whole number of these windows.
+    pub base: Cut,
     /// Reads the closed windows.
     pub reader: Reader,
     /// The names of the sensors.
@@ -111,8 +111,11 @@ impl ConditionSurvey {
         if self.until >= closed {
             return None;
         }
-        let ConditionSources { cut, reader, .. } = &self.sources;
-        let most = MOST_BEHIND.min(reader.ring_windows());
+        let ConditionSources { settings, base, reader, .. } = &self.sources;
+        let cut = settings.cut;
+        let (parts, _) = cut.window().divide(base.window());
+        let kept = i64::from(reader.ring_windows()) / parts.max(1);
+        let most = MOST_BEHIND.min(u32::try_from(kept).unwrap_or(MOST_BEHIND)).max(1);
         let next = cut.window_of(self.until).max(cut.window_of(closed).earlier(most));
         (next.end() <= closed).then_some(next)
     }
@@ -126,25 +129,25 @@ impl ConditionSurvey {
     }
 
     fn take_in(&mut self, window: Window, clocks: &BTreeMap<SensorId, i64>, look: &mut Look) -> Result<(), StoreError> {
-        let summaries = self.summaries(window)?;
-        for (sensor, _) in &summaries {
+        let sights = self.sights(window)?;
+        for (sensor, _) in &sights {
             self.sensors.entry(*sensor).or_default();
         }
         let models = self.models(window);
         let witness = self.witness(window);
         let settings = Arc::clone(&self.sources.settings);
-        let mut summaries = summaries.into_iter().peekable();
+        let mut sights = sights.into_iter().peekable();
         let sensors: Vec<SensorId> = self.sensors.keys().copied().collect();
         for sensor in sensors {
-            let summary = match summaries.next_if(|(of, _)| *of == sensor) {
-                Some((_, WindowSight::Readings(summary))) => summary,
+            let summary = match sights.next_if(|(of, _)| *of == sensor) {
+                Some((_, WindowSight::Readings(summary))) => Some(summary.finish()),
                 // Nobody knows what is in it.
                 Some((_, WindowSight::Unreadable)) => continue,
                 None => None,
             };
             let facts = WindowFacts {
                 window,
-                interval: self.sources.cut.interval(),
+                interval: settings.cut.interval(),
                 summary,
                 witness,
                 model: if models.get(sensor.index()) == Some(&true) { ModelSight::Present } else { ModelSight::Absent },
@@ -164,21 +167,38 @@ impl ConditionSurvey {
         Ok(())
     }
 
-    /// What each sensor has of a window, in the order of the sensors' numbers.
-    fn summaries(&self, window: Window) -> Result<Vec<(SensorId, WindowSight)>, StoreError> {
-        let reader = &self.sources.reader;
-        let mut summaries = Vec::new();
-        let scan = reader.scan_window(window, &mut |sensor, intervals| {
-            let sight = intervals.map_or(WindowSight::Unreadable, |all| WindowSight::Readings(WindowSummary::of(all)));
-            summaries.push((sensor, sight));
-        })?;
-        if scan == WindowScan::InPart {
-            // Behind the damage, sensors would pass for silent.
-            let seen = summaries.last().map(|(sensor, _)| *sensor);
-            let unseen = self.sensors.keys().filter(|sensor| Some(**sensor) > seen);
-            summaries.extend(unseen.map(|sensor| (*sensor, WindowSight::Unreadable)));
+    /// What each sensor has of a window, in the order of the sensors' numbers: put together from the store's windows.
+    fn sights(&self, window: Window) -> Result<Vec<(SensorId, WindowSight)>, StoreError> {
+        let ConditionSources { settings, base, reader, .. } = &self.sources;
+        let length = settings.cut.interval();
+        let mut sights: Vec<(SensorId, WindowSight)> = Vec::new();
+        let parts = std::iter::successors(Some(base.window_of(window.start())), |part| Some(part.next()));
+        for part in parts.take_while(|part| part.end() <= window.end()) {
+            let (mut place, mut last, mut news) = (0, None, Vec::new());
+            let scan = reader.scan_window(part, &mut |sensor, intervals| {
+                last = Some(sensor);
+                while sights.get(place).is_some_and(|(before, _)| *before < sensor) {
+                    place += 1;
+                }
+                match sights.get_mut(place).filter(|(before, _)| *before == sensor) {
+                    Some((_, sight)) => sight.push(intervals, length),
+                    None => news.extend(WindowSight::begin(intervals, length).map(|sight| (sensor, sight))),
+                }
+            })?;
+            if sights.is_empty() {
+                sights = news;
+            } else {
+                sights.extend(news);
+                sights.sort_by_key(|(sensor, _)| *sensor);
+            }
+            if scan == WindowScan::InPart {
+                // Behind the damage, sensors would pass for silent.
+                sights.retain(|(sensor, _)| Some(*sensor) <= last);
+                let unseen = self.sensors.keys().filter(|sensor| Some(**sensor) > last);
+                sights.extend(unseen.map(|sensor| (*sensor, WindowSight::Unreadable)));
+            }
         }
-        Ok(summaries)
+        Ok(sights)
     }
 
     /// Whether each sensor has a model, by its number. With a wall clock, one that has had a model for the whole window is
@@ -218,7 +238,8 @@ impl ConditionSurvey {
     /// By how much the time of each sensor's reading that came nearest to its own time was off, of those since the last
     /// look. Of no sensor, when the system's clock may be wrong or does not count.
     fn clocks(&mut self) -> BTreeMap<SensorId, i64> {
-        let mut clocks: BTreeMap<_, _> = self.sources.live.clocks.take().into_iter().collect();
+        let TakenClockNotes { nearest, imported } = self.sources.live.clocks.take();
+        let mut clocks: BTreeMap<_, _> = nearest.into_iter().collect();
         let now = self.sources.system_clock.read();
         let looked = std::mem::replace(&mut self.looked, now.wall);
         if matches!(self.sources.clock, Clock::Event(_)) || now.is_in_doubt() {
@@ -228,6 +249,8 @@ impl ConditionSurvey {
             if let Some(newest) = self.sources.live.activity.newest(*sensor)
                 && let Origin::Live { arrived } = newest.origin
                 && arrived >= looked
+                // What was imported says nothing of a clock, and may be what is newest.
+                && !imported.contains(sensor)
             {
                 let off = arrived.nanos().saturating_sub(newest.time.nanos());
                 clocks.entry(*sensor).and_modify(|nearest| *nearest = nearer(*nearest, off)).or_insert(off);
@@ -276,8 +299,30 @@ impl ConditionSurvey {
 
 /// What the store has of a sensor's window.
 enum WindowSight {
-    Readings(Option<WindowSummary>),
+    Readings(SummaryInProgress),
     Unreadable,
+}
+
+impl WindowSight {
+    /// Takes in what a part of the window has; `None` when it cannot be read.
+    fn push(&mut self, intervals: Option<&[Interval]>, length: Span) {
+        match (self, intervals) {
+            (Self::Readings(summary), Some(intervals)) => {
+                intervals.iter().for_each(|interval| summary.push(interval, length));
+            }
+            (this, None) => *this = Self::Unreadable,
+            (Self::Unreadable, Some(_)) => {}
+        }
+    }
+
+    /// What the first part of the window that the store has says; `None` when it says nothing.
+    fn begin(intervals: Option<&[Interval]>, length: Span) -> Option<Self> {
+        let Some(intervals) = intervals else { return Some(Self::Unreadable) };
+        let (first, others) = intervals.split_first()?;
+        let mut sight = Self::Readings(SummaryInProgress::begin(first, length));
+        sight.push(Some(others), length);
+        Some(sight)
+    }
 }
 
 fn bit(kind: ConditionKind) -> u8 {

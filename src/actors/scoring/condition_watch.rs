@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::actors::aside::{Share, aside};
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::scoring::condition_survey::{ConditionSources, ConditionSurvey, Look};
-use crate::condition::{ConditionChange, ConditionKind, Notice};
+use crate::condition::{ClearCause, ConditionChange, ConditionKind, Notice};
 use crate::live::{EventKind, Happening};
 use crate::sensor::SensorId;
 use crate::store::StoreError;
@@ -118,7 +118,7 @@ fn count_standing(sources: &ConditionSources) {
     }
 }
 
-/// One line for each kind that was raised, and one for each that was cleared.
+/// One line for each kind that was raised, and one for each that was cleared and why.
 fn log(sources: &ConditionSources, changes: &[(SensorId, ConditionChange)]) {
     for kind in ConditionKind::ALL {
         let of_kind = changes.iter().filter(|(_, change)| change.condition().reason.kind() == kind);
@@ -133,9 +133,13 @@ fn log(sources: &ConditionSources, changes: &[(SensorId, ConditionChange)]) {
                 Notice::Note | Notice::Off => tracing::info!(condition, count, "{sensors}: {reason}"),
             }
         }
-        if !cleared.is_empty() {
-            let (sensors, count) = (named(sources, &cleared), cleared.len());
-            tracing::info!(condition, count, "{sensors}: the condition does not stand any more");
+        for cause in ClearCause::ALL {
+            let of_cause = |(_, change): &&(SensorId, ConditionChange)| matches!(change, ConditionChange::Cleared(_, why) if *why == cause);
+            let cleared: Vec<_> = cleared.iter().copied().filter(|change| of_cause(&change)).collect();
+            if !cleared.is_empty() {
+                let (sensors, count, why) = (named(sources, &cleared), cleared.len(), cause.words());
+                tracing::info!(condition, count, "{sensors}: the condition does not stand any more, because {why}");
+            }
         }
     }
 }

@@ -172,6 +172,7 @@ impl Evaluator {
             let blocks = match blocks {
                 // The model is not at fault, and may score the next window.
                 Err(StoreError::Damaged) => return Ok(unreadable()),
+                Err(StoreError::Overwritten) => return Ok(overwritten()),
                 blocks => blocks.map_err(|error| error.to_string())?,
             };
             let rows = match rows(plan, window, &blocks, settings.scoring) {
@@ -199,4 +200,11 @@ impl Evaluator {
 fn unreadable() -> Judgement {
     let reason = "a stored window that its rows are made from cannot be read; the log names it".to_owned();
     Outcome::Failed { reason }.into()
+}
+
+/// The outcome of a window that was scored too late: the store has given the place of what it needs to later windows.
+fn overwritten() -> Judgement {
+    let reason = "the run came too late: later windows have taken the place of stored ones that its rows are made from; make \
+                  store.keep_intervals longer";
+    Outcome::Failed { reason: reason.to_owned() }.into()
 }

@@ -25,4 +25,5 @@ pub mod scheduler;
 pub mod sensor;
 pub mod supervisor;
 pub mod troubles;
+mod waker;
 pub mod workers;

@@ -223,15 +223,15 @@ impl ModelLoader {
         let (features, sensors) = (self.features.clone(), Arc::clone(&self.sensors));
         let (kept, limits, directory) = (self.kept.clone(), self.models.limits, self.models.directory.clone());
         let memory = Arc::clone(&self.memory);
-        let then = move |entry: Entry| {
-            if let (Some(kept), Some(sensor)) = (&kept, sensors.find(&entry.sensor)) {
-                keep(kept, sensor, &entry, &limits);
+        let then = move |mut entry: Entry| {
+            let number = sensors.find(&entry.sensor);
+            if let Some(sensor) = number {
+                // The directory's own: all that is known of a sensor shares the letters of its name.
+                entry.sensor = sensors.name(sensor).unwrap_or(entry.sensor);
+                kept.iter().for_each(|kept| keep(kept, sensor, &entry, &limits));
             }
             let passing = entry.model.as_ref().is_err_and(EntryError::may_pass).then(|| entry.sensor.clone());
-            (
-                sensors.find(&entry.sensor).map(|sensor| Scope::of(entry, sensor, &features, &directory, &memory)),
-                passing,
-            )
+            (number.map(|sensor| Scope::of(entry, sensor, &features, &directory, &memory)), passing)
         };
         let mut loaded = Loaded::default();
         read_each(&self.workers, files, self.models.load_bounds(), then, |name, (scope, passing), undone| {

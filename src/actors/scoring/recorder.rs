@@ -25,6 +25,7 @@ use crate::actors::scoring::evaluation::{BroadcastId, Scoring, StoredWindows};
 use crate::actors::scoring::supervisor::{Broadcast, ChangeModels, ModelChange, NO_ANSWER, Overdue, SensorSupervisor};
 use crate::group::{ByGroup, GroupName};
 use crate::interval::Window;
+use crate::live::Live;
 use crate::run::{Closing, Run, RunCourse, RunId, RunRequest, RunState, ScoringTime, Tally, Trigger, models_hash};
 use crate::run_in_progress::{AnomalousSensor, CompleteChunk, RunInProgress, RunScope, TimesInProgress};
 use crate::run_order::OrderedSensors;
@@ -34,7 +35,7 @@ use crate::telemetry::{metrics, run_log};
 use crate::time::{Span, Timestamp};
 use crate::verdict::{ModelHash, Outcome};
 
-pub use commanded::{CommandedNews, ScoreAgain};
+pub use commanded::{CommandedNews, ScoreAgain, end_cut_off_runs};
 
 use commanded::Commanded;
 
@@ -138,9 +139,13 @@ pub struct Recorder {
     directory: Arc<SensorDirectory>,
     commands: Commands,
     sensors: Addr<SensorSupervisor>,
+    /// Where it shows which run goes on.
+    live: Arc<Live>,
     /// That of the latest broadcast.
     broadcast: BroadcastId,
     current: Option<Current>,
+    /// Whether the entry of a run is being made durable that begins behind it.
+    is_beginning: bool,
     /// Model changes that wait for the run that goes on.
     waiting: Vec<ChangeModels>,
 }
@@ -183,7 +188,7 @@ impl Predecessor {
                 Self::CutOff(Box::new(run))
             }
             // Nothing of it was published, and nothing will be.
-            RunState::Started => Self::Over { ended: run.revision },
+            RunState::Started | RunState::CutOff => Self::Over { ended: run.revision },
         })
     }
 
@@ -226,6 +231,7 @@ impl Recorder {
         StoredWindows { reader, directory }: StoredWindows,
         commands: Commands,
         sensors: Addr<SensorSupervisor>,
+        live: Arc<Live>,
     ) -> Self {
         let runs = rules.map(|rules| GroupRuns { rules: *rules, scope: RunScope::new() });
         let mut recorder = Self {
@@ -236,8 +242,10 @@ impl Recorder {
             directory,
             commands,
             sensors,
+            live,
             broadcast: BroadcastId::default(),
             current: None,
+            is_beginning: false,
             waiting: Vec::new(),
         };
         for (sensor, model) in scope {
@@ -250,6 +258,11 @@ impl Recorder {
     fn scope_of(&mut self, sensor: SensorId) -> Option<&mut RunScope> {
         let name = self.directory.name(sensor)?;
         Some(&mut self.runs.of_mut(&name).scope)
+    }
+
+    /// Whether a run goes on, or is about to.
+    fn is_busy(&self) -> bool {
+        self.is_beginning || self.current.is_some()
     }
 
     /// Begins a run, or goes on with one that was cut off. `report` is told its end.
@@ -274,7 +287,8 @@ impl Recorder {
             }
             Predecessor::Over { .. } => StoredChunks::OfEarlierRuns,
         };
-        self.commands.send(Command::BeginRun { run: run.clone(), stored });
+        self.live.running.set(Some(run.id));
+        self.commands.send(Command::BeginRun { run: run.clone(), stored, done: None });
         self.broadcast(run, score.done_until, progress, None, report, context);
         Ok(())
     }
@@ -291,9 +305,13 @@ impl Recorder {
     ) {
         let deadline = self.runs.of_group(&run.group).map_or(Duration::ZERO, |runs| runs.rules.deadline);
         let window = run.window;
-        run_log::begin(self.log_bytes);
+        let known_id = Commanded::known_id(commanded.as_ref(), &run);
+        if known_id.is_some() {
+            run_log::begin(self.log_bytes);
+        }
         tracing::info!(
-            run = %run.id,
+            run = known_id.map(tracing::field::display),
+            is_dry_run = known_id.is_none().then_some(true),
             window = %window.start(),
             trigger = run.trigger.as_str(),
             sensors = run.scope.len(),
@@ -373,9 +391,8 @@ impl Recorder {
         };
         context.spawn(finished.into_actor(self).map(move |committed, recorder, _| {
             let Some(mut current) = recorder.current.take() else { return };
-            for changes in std::mem::take(&mut recorder.waiting) {
-                recorder.change(changes);
-            }
+            recorder.live.running.set(None);
+            recorder.make_changes();
             let report = recorder.report(&current);
             if committed.is_ok() && is_stored {
                 report.log();
@@ -417,6 +434,13 @@ impl Recorder {
 }
 
 impl Recorder {
+    /// Makes the changes that have waited for the run.
+    fn make_changes(&mut self) {
+        for changes in std::mem::take(&mut self.waiting) {
+            self.change(changes);
+        }
+    }
+
     /// Changes the scope of the next run, and the models in it.
     fn change(&mut self, changes: ChangeModels) {
         for change in &changes.changes {
@@ -439,10 +463,11 @@ impl Handler<ChangeModels> for Recorder {
     type Result = ();
 
     fn handle(&mut self, changes: ChangeModels, _: &mut Context<Self>) {
-        match self.current {
-            // A window is scored by one set of models.
-            Some(_) => self.waiting.push(changes),
-            None => self.change(changes),
+        // A window is scored by one set of models.
+        if self.is_busy() {
+            self.waiting.push(changes);
+        } else {
+            self.change(changes);
         }
     }
 }
@@ -455,7 +480,7 @@ impl Handler<ScoreRun> for Recorder {
     type Result = ResponseFuture<Result<RunReport, RunError>>;
 
     fn handle(&mut self, score: ScoreRun, context: &mut Context<Self>) -> Self::Result {
-        if self.current.is_some() {
+        if self.is_busy() {
             return Box::pin(std::future::ready(Err(RunError::Busy)));
         }
         let (answer, report) = oneshot::channel();

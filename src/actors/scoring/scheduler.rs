@@ -7,6 +7,7 @@
 //! clock steps back; that is noticed, and mended. While windows are held open, or readings wait for the clock, it looks every second.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,16 +16,17 @@ use actix_rt::ArbiterHandle;
 use futures_util::FutureExt;
 use tokio::sync::oneshot::error::TryRecvError;
 use tokio::sync::{Notify, oneshot, watch};
-use tokio_cron_scheduler::{Job, JobScheduler, JobSchedulerError};
 
 use crate::actors::committer::{Command, Commands, CommitterStopped};
 use crate::actors::scoring::commanded::CommandedRuns;
 use crate::actors::scoring::recorder::{Recorder, RunError, ScoreRun};
+use crate::actors::scoring::waker::{WakeSight, WakeWatch, wake_in_time};
 use crate::actors::sources::intake::Intake;
 use crate::actors::sources::source::{SourceCounters, SourceLink};
 use crate::actors::system_clock::SystemClock;
 use crate::error_limited;
 use crate::group::GroupName;
+use crate::interval::Window;
 use crate::live::{Live, OrderedWindow};
 use crate::pipeline::{Position, ScoredMarks};
 use crate::run::{Closing, Run};
@@ -94,22 +96,14 @@ pub struct Scheduler {
     closings: BTreeMap<Timestamp, Closing>,
     /// The answer to the last demand to judge readings that wait for the clock.
     judging: Option<oneshot::Receiver<Committed>>,
-    /// Wakes the scheduler when something becomes due.
-    waker: Waker,
+    /// Notices when nobody wakes the scheduler; `None` with an event clock.
+    watch: Option<WakeWatch>,
+    /// Has the next wake prepared anew.
+    wake_anew: Arc<Notify>,
     live: Arc<Live>,
     /// Told whenever a run has ended.
     ended: Arc<Notify>,
     idle: Option<IdleWatch>,
-}
-
-/// What is known of the task that wakes the scheduler.
-#[derive(Debug, Default)]
-struct Waker {
-    task: Option<SpawnHandle>,
-    /// When it should wake the scheduler next, as of the last time that it did.
-    next: Option<Timestamp>,
-    /// Whether something else was due next when the watchdog looked last.
-    is_off: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -149,7 +143,12 @@ impl Scheduler {
             Clock::Wall => Order::LiveFirst,
             Clock::Event(_) => Order::OldestFirst,
         };
-        let mut agenda = Agenda::new(order, settings.plans.clone());
+        // History has no pauses of its own.
+        let began = match settings.clock {
+            Clock::Wall => clock.read().believed,
+            Clock::Event(_) => Timestamp::MIN,
+        };
+        let mut agenda = Agenda::new(order, began, settings.plans.clone());
         note_marks(&mut agenda, &settings.plans, &position.borrow().scored);
         agenda.read_ledger(ledger);
         Self {
@@ -169,7 +168,8 @@ impl Scheduler {
             closed: Timestamp::MIN,
             closings: BTreeMap::new(),
             judging: None,
-            waker: Waker::default(),
+            watch: None,
+            wake_anew: Arc::default(),
             live,
             ended: Arc::default(),
         }
@@ -185,7 +185,8 @@ impl Scheduler {
         // of open windows.
         let (now, closable) = match self.settings.clock {
             Clock::Wall => (self.close_complete(), self.closed),
-            Clock::Event(_) => (self.settings.clock.now(), Timestamp::MAX),
+            // The end of a history may put the clock past firings whose windows are not over.
+            Clock::Event(_) => (self.settings.clock.now(), self.position.borrow().closed),
         };
         note_marks(&mut self.agenda, &self.settings.plans, &self.position.borrow().scored);
         let step = loop {
@@ -248,34 +249,35 @@ impl Scheduler {
 
     /// Has this actor woken when the next firing of a group becomes due.
     fn start_waker(&mut self, context: &mut Context<Self>) {
-        if let Some(task) = self.waker.task.take() {
-            context.cancel_future(task);
-        }
-        let wake = wake_in_time(self.settings.plans.clone(), self.clock.clone(), context.address());
-        let task = context.spawn(wake.into_actor(self).map(|result, _, _| {
+        let (plans, anew) = (self.settings.plans.clone(), Arc::clone(&self.wake_anew));
+        let wake = wake_in_time(plans, self.clock.clone(), context.address().recipient(), anew);
+        context.spawn(wake.into_actor(self).map(|result, _, _| {
             if let Err(error) = result {
                 tracing::error!("the cron scheduler failed, runs begin up to {WATCHDOG:?} late: {error}");
             }
         }));
-        self.waker = Waker { task: Some(task), next: next_wake(&self.settings.plans, self.now()), is_off: false };
+        self.watch = Some(WakeWatch::default());
+        self.note_wake();
+    }
+
+    fn note_wake(&mut self) {
+        let next = next_wake(&self.settings.plans, self.now());
+        if let Some(watch) = &mut self.watch {
+            watch.note_wake(next);
+        }
     }
 
     /// Notices when the scheduler was not woken, or will not be: a clock that steps back silences what goes by it. The
     /// watchdog's timer goes by a clock that only counts.
-    fn watch_waker(&mut self, context: &mut Context<Self>) {
-        if self.waker.task.is_none() {
-            return;
-        }
-        let is_off = next_wake(&self.settings.plans, self.now()) != self.waker.next;
-        // Once may be chance: the wake is on its way.
-        if is_off && self.waker.is_off {
+    fn watch_waker(&mut self) {
+        let next = next_wake(&self.settings.plans, self.now());
+        if self.watch.as_mut().is_some_and(|watch| watch.look(next) == WakeSight::Missed) {
             metrics::WAKES_MISSED.add(1);
             warn_limited!(
                 "the scheduler was not woken on time, because the clock was set or the machine was held up; it goes on"
             );
-            self.start_waker(context);
-        } else {
-            self.waker.is_off = is_off;
+            self.wake_anew.notify_one();
+            self.note_wake();
         }
     }
 
@@ -339,11 +341,13 @@ impl Scheduler {
         }
     }
 
-    /// How the last part of a run's window was closed.
+    /// How the windows of the store that a run's window consists of were closed: as the worst of them.
     fn closing_of(&mut self, run: &DueRun) -> Closing {
-        let done = self.agenda.done_until();
-        self.closings.retain(|end, _| *end > done);
-        self.closings.get(&run.window.end()).copied().unwrap_or_default()
+        let lengths = self.settings.plans.iter().map(|plan| plan.schedule.windows.length());
+        // The windows that are scored next reach back so far.
+        let needed_from = self.agenda.done_until() - lengths.max().unwrap_or_default();
+        self.closings.retain(|end, _| *end > needed_from);
+        worst_closing(&self.closings, run.window)
     }
 
     fn log_hold(&mut self, reason: HoldReason, at_most: Timestamp) {
@@ -453,6 +457,12 @@ fn note_marks(agenda: &mut Agenda, plans: &[GroupPlan], scored: &ScoredMarks) {
     }
 }
 
+/// The worst way in which a window of the store within `window` was closed; those that were closed on time are not known.
+fn worst_closing(closings: &BTreeMap<Timestamp, Closing>, window: Window) -> Closing {
+    let within = (Bound::Excluded(window.start()), Bound::Included(window.end()));
+    closings.range(within).map(|(_, closing)| *closing).max().unwrap_or_default()
+}
+
 /// Tells that windows are given up.
 fn tell(given_up: &GivenUp) {
     let GivenUp { group, first_end, last_end, windows, why, .. } = given_up;
@@ -495,7 +505,7 @@ impl Actor for Scheduler {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.run_interval(WATCHDOG, |scheduler, context| {
-            scheduler.watch_waker(context);
+            scheduler.watch_waker();
             scheduler.start_next(context);
         });
         let (live, scheduler) = (Arc::clone(&self.live), context.address());
@@ -546,37 +556,11 @@ impl Actor for Scheduler {
     }
 }
 
-/// Wakes the scheduler whenever the runs of a firing may begin.
-async fn wake_in_time(
-    plans: Vec<GroupPlan>,
-    clock: SystemClock,
-    scheduler: Addr<Scheduler>,
-) -> Result<(), JobSchedulerError> {
-    let cron = JobScheduler::new().await?;
-    cron.start().await?;
-    while let Some(wake) = next_wake(&plans, clock.read().believed) {
-        let left = || wake.since(clock.read().believed).to_std();
-        // The library counts in whole seconds and knows no zones, so a job is made for each firing.
-        let near = Arc::new(Notify::new());
-        let notify = Arc::clone(&near);
-        let job = Job::new_one_shot_async(left(), move |_, _| {
-            let notify = Arc::clone(&notify);
-            Box::pin(async move { notify.notify_one() })
-        })?;
-        cron.add(job).await?;
-        near.notified().await;
-        tokio::time::sleep(left()).await;
-        scheduler.do_send(Wake);
-    }
-    Ok(())
-}
-
 impl Handler<Wake> for Scheduler {
     type Result = ();
 
     fn handle(&mut self, _: Wake, context: &mut Context<Self>) {
-        self.waker.next = next_wake(&self.settings.plans, self.now());
-        self.waker.is_off = false;
+        self.note_wake();
         self.start_next(context);
     }
 }
@@ -594,5 +578,28 @@ impl Handler<StopScheduling> for Scheduler {
                 ended.await;
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_says_the_worst_that_any_part_of_its_window_has_met() {
+        let minute = Span::from_secs(60);
+        let at = |minutes: i64| Timestamp::default() + minute.times(minutes);
+        let held = |minutes| Closing::Held(minute.times(minutes));
+        let closings = BTreeMap::from([
+            (at(10), Closing::AtBound(minute)),
+            (at(11), held(2)),
+            (at(12), Closing::AtBound(minute)),
+            (at(13), held(9)),
+        ]);
+        let worst = |start, end| worst_closing(&closings, Window::new(at(start), minute.times(end - start)));
+        assert_eq!(worst(10, 14), Closing::AtBound(minute));
+        assert_eq!(worst(12, 14), held(9));
+        assert_eq!(worst(10, 11), held(2), "what ends where it begins is no part of it");
+        assert_eq!(worst(13, 20), Closing::OnTime);
     }
 }

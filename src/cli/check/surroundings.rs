@@ -10,7 +10,9 @@ use crate::actors::sources::broker::Broker;
 use crate::config::Config;
 use crate::config::connect::Password;
 use crate::daemon::settings::Settings;
+use crate::group::Group;
 use crate::http;
+use crate::interval::Cut;
 use crate::store::{self, StoreError, StoreFit};
 
 /// The least free room with which a store can take in anything.
@@ -47,7 +49,8 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
     if settings.recuts
         && let Some(plan) = store::recut_plan(&settings.store)
     {
-        findings.warn(plan.key(), format!("at the next start {plan} (store.recut)"));
+        let (key, because) = because_of_group(settings, plan.stored_cut()).unwrap_or((plan.key(), String::new()));
+        findings.warn(key, format!("at the next start {plan} (store.recut){because}"));
         check_replaced(directory, findings);
         return;
     }
@@ -71,18 +74,31 @@ pub(super) fn check_store(settings: &Settings, findings: &mut Findings) {
                  cannot be told: {reason}; the next start tells"
             ),
         ),
-        Err(error) => findings.mistake(
-            match &error {
-                StoreError::OtherCut { stored, configured, .. } if stored.interval() != configured.interval() => {
-                    "window.interval"
+        Err(error) => {
+            let (key, because) = match &error {
+                StoreError::OtherCut { stored, configured, .. } => {
+                    let is_interval = stored.interval() != configured.interval();
+                    let key = if is_interval { "window.interval" } else { "window.length" };
+                    because_of_group(settings, *stored).unwrap_or((key, String::new()))
                 }
-                StoreError::OtherCut { .. } => "window.length",
-                StoreError::OtherRing { key, .. } => key,
-                _ => KEY,
-            },
-            error,
-        ),
+                StoreError::OtherRing { key, .. } => (*key, String::new()),
+                _ => (KEY, String::new()),
+            };
+            findings.mistake(key, format!("{error}{because}"));
+        }
     }
+}
+
+/// Which group makes a store unfit that cuts time like this, as a key and in words; `None` where there are no groups, or their
+/// windows could be made of what is there.
+fn because_of_group(settings: &Settings, stored: Cut) -> Option<(&'static str, String)> {
+    let Group { name, grid, .. } = settings.groups.first_unfit_for(stored).filter(|group| !group.name.is_default())?;
+    let (length, hop, interval) = (grid.length(), grid.hop(), grid.interval());
+    let words = format!(
+        "; it is the group {name} whose windows of {length}, one each {hop}, in intervals of {interval}, cannot be put together of \
+         what is there"
+    );
+    Some(("group", words))
 }
 
 /// Checks that a store which is to be made anew will be: few of those that were replaced are kept.

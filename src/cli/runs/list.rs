@@ -4,9 +4,12 @@ use std::io::Write;
 
 use super::Common;
 use crate::answers::{MissedWindows, Run, RunState, Schedule};
+use crate::cli::arguments::parse_group;
 use crate::cli::pages::each_entry;
 use crate::cli::status::{second, window};
 use crate::cli::table::{Colours, Column, Output, TableCell, TextTable, Tint};
+use crate::group::GroupName;
+use crate::http::client::quoted;
 use crate::printable::Printable;
 use crate::time::Span;
 
@@ -16,20 +19,28 @@ pub(super) struct ListArgs {
     /// How many of the newest runs
     #[arg(long, value_name = "COUNT", default_value_t = 24)]
     last: usize,
+    /// Only runs and windows of this group
+    #[arg(long, value_name = "NAME", value_parser = parse_group)]
+    group: Option<GroupName>,
     #[command(flatten)]
     common: Common,
 }
 
 pub(super) fn run(args: &ListArgs) -> anyhow::Result<()> {
     let daemon = args.common.daemon()?;
+    let of_group = args.group.as_ref().map_or_else(String::new, |group| format!("?group={}", quoted(group.as_str())));
+    let runs = format!("/api/v1/runs{of_group}");
     if args.common.json {
         let mut out = Output::json();
-        return each_entry(&daemon, "/api/v1/runs", args.last, |run: Run| {
+        return each_entry(&daemon, &runs, args.last, |run: Run| {
             Ok(writeln!(out, "{}", serde_json::to_string(&run)?)?)
         });
     }
-    let mut table = TextTable::new([
-        Column::right("run"),
+    let Schedule { mut missed, groups, .. } = daemon.get("/api/v1/schedule")?.json()?;
+    missed.retain(|missed| args.group.as_ref().is_none_or(|group| group.as_str() == missed.group));
+    // Where all sensors are in one group, nobody need be told which.
+    let of_groups = if groups.len() > 1 { vec![Column::left("group")] } else { Vec::new() };
+    let columns = [Column::right("run")].into_iter().chain(of_groups).chain([
         Column::left("window"),
         Column::left("state"),
         Column::left("began by"),
@@ -40,11 +51,13 @@ pub(super) fn run(args: &ListArgs) -> anyhow::Result<()> {
         Column::right("failed"),
         Column::right("anomalies"),
     ]);
-    each_entry(&daemon, "/api/v1/runs", args.last, |run: Run| {
-        table.row(row(&run));
+    let mut table = TextTable::new(columns.collect::<Vec<_>>());
+    each_entry(&daemon, &runs, args.last, |run: Run| {
+        let group = (groups.len() > 1).then(|| TableCell::from(&*run.group));
+        let cells = [run.id.to_string().into()].into_iter().chain(group).chain(row(&run));
+        table.row(cells.collect::<Vec<_>>());
         anyhow::Ok(())
     })?;
-    let Schedule { missed, .. } = daemon.get("/api/v1/schedule")?.json()?;
     let colours = Colours::of_stdout();
     let mut out = Output::text(colours);
     table.write(colours, &mut out)?;
@@ -69,7 +82,8 @@ pub(super) fn length(seconds: f64) -> String {
         .map_or_else(|_| String::new(), |length| Span::from(length).rounded().to_string())
 }
 
-fn row(run: &Run) -> [TableCell; 10] {
+/// A run's row, but for its number and group.
+fn row(run: &Run) -> [TableCell; 9] {
     let (state, tint) = match run.state {
         RunState::Started => ("goes on", Tint::None),
         RunState::Finished => ("finished", Tint::Good),
@@ -79,7 +93,6 @@ fn row(run: &Run) -> [TableCell; 10] {
     let failed = tally.not_scored();
     let tinted = |count: u64, tint| TableCell::tinted(count.to_string(), if count > 0 { tint } else { Tint::None });
     [
-        run.id.to_string().into(),
         window(run.window.start, run.window.end).into(),
         TableCell::tinted(state, tint),
         (&*run.trigger).into(),

@@ -7,14 +7,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::interval::Window;
+use crate::interval::{Window, WindowGrid};
 use crate::sensor::SensorId;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::window::{ClosedWindow, WindowBlock};
 
-/// The closed windows of all sensors, and the models that wait for them.
-#[derive(Debug, Default)]
+/// The closed windows of all sensors, and the models that wait for them. Windows that are scored consist of those that are
+/// closed, as in the daemon's store, and may overlap.
+#[derive(Debug)]
 pub(super) struct Held {
+    /// How the windows that are scored lie.
+    grid: WindowGrid,
     sensors: Vec<Sensor>,
 }
 
@@ -22,7 +25,7 @@ pub(super) struct Held {
 struct Sensor {
     /// The time before which the sensor's windows are over; `None` before the first of them.
     closed: Option<Timestamp>,
-    /// The sensor's windows that some model may still read.
+    /// The sensor's closed windows that some model may still read.
     blocks: BTreeMap<Window, WindowBlock>,
     /// The sensors whose models read this sensor.
     readers: Vec<SensorId>,
@@ -50,6 +53,11 @@ pub(super) struct Reads {
 }
 
 impl Held {
+    /// Nothing is held.
+    pub(super) fn new(grid: WindowGrid) -> Self {
+        Self { grid, sensors: Vec::new() }
+    }
+
     /// Holds the windows that a sensor's model reads from here on.
     pub(super) fn wait(&mut self, model: SensorId, reads: Reads) {
         for sensor in &reads.sensors {
@@ -70,19 +78,26 @@ impl Held {
         sensor.closed = sensor.closed.max(Some(head.closed));
         sensor.blocks.insert(window, block);
         let readers = sensor.readers.clone();
+        let holding = self.holding(window);
         for reader in &readers {
             if let Some(waiting) = &mut self.sensor(*reader).model
                 && waiting.reads.base.contains(&head.sensor)
             {
-                waiting.windows.insert(window);
+                waiting.windows.extend(holding.clone());
             }
         }
         readers
     }
 
-    /// The history has ended, so all windows are over. Returns the sensors with models.
-    pub(super) fn end(&mut self) -> Vec<SensorId> {
-        self.sensors.iter_mut().for_each(|sensor| sensor.closed = Some(Timestamp::MAX));
+    /// The history has ended, so all windows are over; those that end behind `end` are not scored. Returns the sensors with
+    /// models.
+    pub(super) fn end(&mut self, end: Timestamp) -> Vec<SensorId> {
+        for sensor in &mut self.sensors {
+            sensor.closed = Some(Timestamp::MAX);
+            if let Some(waiting) = &mut sensor.model {
+                waiting.windows.retain(|window| window.end() <= end);
+            }
+        }
         let sensors = (0..).map(SensorId).zip(&self.sensors);
         sensors.filter(|(_, sensor)| sensor.model.is_some()).map(|(id, _)| id).collect()
     }
@@ -99,7 +114,21 @@ impl Held {
         self.sensors.get_mut(model.index())?.model.as_mut()?.windows.pop_first()
     }
 
-    /// A sensor's window; `None` when it held no readings.
+    /// The windows that hold a closed one, the earliest first.
+    fn holding(&self, closed: Window) -> Vec<Window> {
+        let first = self.grid.first_ending_after(closed.end() - Span::from_nanos(1));
+        let windows = std::iter::successors(Some(first), |window| Some(self.grid.after(*window)));
+        windows.take_while(|window| window.start() <= closed.start()).collect()
+    }
+
+    /// The closed windows of a sensor within a window, the earliest first.
+    pub(super) fn blocks_within(&self, sensor: SensorId, window: Window) -> impl Iterator<Item = &WindowBlock> {
+        let [from, until] = [window.start(), window.end()].map(|time| Window::new(time, Span::ZERO));
+        let of_sensor = self.sensors.get(sensor.index()).into_iter();
+        of_sensor.flat_map(move |sensor| sensor.blocks.range(from..until)).map(|(_, block)| block)
+    }
+
+    /// A sensor's closed window; `None` when it held no readings.
     pub(super) fn block(&self, sensor: SensorId, window: Window) -> Option<&WindowBlock> {
         self.sensors.get(sensor.index())?.blocks.get(&window)
     }
@@ -112,7 +141,7 @@ impl Held {
         for reader in sensors.iter().flat_map(|id| &self.sensors[id.index()].readers) {
             needs.entry(*reader).or_insert_with(|| {
                 let waiting = self.sensors.get(reader.index())?.model.as_ref()?;
-                Some((self.scored_until(waiting)?, waiting.reads.windows_back))
+                Some(self.scored_from(waiting)? - self.grid.length().times(waiting.reads.windows_back.into()))
             });
         }
         for id in sensors {
@@ -120,13 +149,7 @@ impl Held {
             // A model of which no window is over yet may read everything that is held.
             let needed = readers.map(|reader| needs.get(reader).copied().flatten()).collect::<Option<Vec<_>>>();
             let Some(needed) = needed else { continue };
-            let is_needed = |window: Window| {
-                needed.iter().any(|(scored_until, back)| {
-                    // The last window whose rows read this one.
-                    let last = (0..*back).fold(window, |window, _| window.next());
-                    last.end() > *scored_until
-                })
-            };
+            let is_needed = |window: Window| needed.iter().any(|from| window.end() > *from);
             let blocks = &mut self.sensors[id.index()].blocks;
             while let Some(first) = blocks.first_entry()
                 && !is_needed(*first.key())
@@ -136,13 +159,13 @@ impl Held {
         }
     }
 
-    /// The time before which no window of a model will be scored any more; `None` when none of its windows is over yet.
+    /// Where the first window begins that may still be scored with a model; `None` when none of its windows is over yet.
     ///
     /// A window that is over for all sensors may still wait for its turn, because models that read the same sensors are
     /// scored one after the other.
-    fn scored_until(&self, waiting: &Waiting) -> Option<Timestamp> {
-        let over = self.over(&waiting.reads)?;
-        Some(waiting.windows.first().map_or(over, |first| over.min(first.start())))
+    fn scored_from(&self, waiting: &Waiting) -> Option<Timestamp> {
+        let next = self.grid.first_ending_after(self.over(&waiting.reads)?).start();
+        Some(waiting.windows.first().map_or(next, |first| next.min(first.start())))
     }
 
     /// The time before which windows are over for all sensors that a model reads; `None` when one of them has no closed
@@ -164,7 +187,6 @@ impl Held {
 mod tests {
     use super::*;
     use crate::interval::{Cut, Interval};
-    use crate::time::Span;
     use crate::window::{BlockBuilder, SensorHead};
 
     const OWN: SensorId = SensorId(0);
@@ -185,7 +207,8 @@ mod tests {
     }
 
     fn held(windows_back: u32) -> Held {
-        let mut held = Held::default();
+        let cut = Cut::new(Span::from_secs(60), Span::from_secs(3600)).unwrap();
+        let mut held = Held::new(cut.into());
         held.wait(OWN, Reads { sensors: vec![OWN, OTHER], base: vec![OWN], windows_back });
         held
     }
@@ -200,7 +223,7 @@ mod tests {
         // The other sensor had no readings in windows 1 and 2: its third window shows that.
         held.close(closed(OTHER, 2));
         assert_eq!([held.next(OWN), held.next(OWN), held.next(OWN)], [Some(window(1)), Some(window(2)), None]);
-        assert_eq!(held.end(), [OWN]);
+        assert_eq!(held.end(Timestamp::MAX), [OWN]);
         assert_eq!(held.next(OWN), Some(window(3)));
     }
 
@@ -210,7 +233,7 @@ mod tests {
         held.wait(OTHER, Reads { sensors: vec![OTHER], base: vec![OTHER], windows_back: 0 });
         held.close(closed(OTHER, 0));
         held.close(closed(OWN, 0));
-        for model in held.end() {
+        for model in held.end(Timestamp::MAX) {
             assert_eq!(held.next(model), Some(window(0)));
             assert!(held.block(OTHER, window(0)).is_some(), "{model:?} reads it, and was not scored yet");
             held.forget(model);

@@ -49,6 +49,8 @@ struct Case {
     readings: Vec<(usize, u32, f64)>,
     files: Files,
     min_intervals: u32,
+    hop: Option<Span>,
+    anomaly_score: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -83,12 +85,16 @@ fn case() -> impl Strategy<Value = Case> {
     let for_all = proptest::option::weighted(0.3, select(vec!["skip", "last 1", "last 9"]));
     let readings = std::array::from_fn::<_, 4, _>(readings_of);
     let files = select(vec![Files::One, Files::PerSensor]);
-    (models, for_all, readings, files, 1..4_u32).prop_map(|(models, for_all, readings, files, min_intervals)| {
+    let hop = select(vec![None, Some(Span::from_secs(20)), Some(Span::from_secs(40)), Some(WINDOW)]);
+    let anomaly_score = proptest::option::of(0.1..0.9_f64);
+    let other = (files, 1..4_u32, hop, anomaly_score);
+    (models, for_all, readings, other).prop_map(|(models, for_all, readings, other)| {
+        let (files, min_intervals, hop, anomaly_score) = other;
         // A history without a reading is an error of its own.
         let mut arriving: Vec<_> = readings.into_iter().flatten().chain([(0, (0, 0, 1.0))]).collect();
         arriving.sort_by_key(|(arrival, _)| *arrival);
         let readings = arriving.into_iter().map(|(_, reading)| reading).collect();
-        Case { models, for_all, readings, files, min_intervals }
+        Case { models, for_all, readings, files, min_intervals, hop, anomaly_score }
     })
 }
 
@@ -148,6 +154,12 @@ impl Case {
                 .into();
         arguments.extend(["--models".to_owned(), text(models), "--out".to_owned(), text(&out)]);
         arguments.extend(["--min-intervals".to_owned(), self.min_intervals.to_string()]);
+        if let Some(hop) = self.hop {
+            arguments.extend(["--hop".to_owned(), hop.to_string()]);
+        }
+        if let Some(score) = self.anomaly_score {
+            arguments.extend(["--anomaly-score".to_owned(), score.to_string()]);
+        }
         if let (Some(columns), Some(missing)) = (self.columns_for_all(), self.for_all) {
             arguments.extend(["--features".to_owned(), columns.join(","), "--missing".to_owned(), missing.to_owned()]);
         }
@@ -160,18 +172,19 @@ impl Case {
     /// The prediction files that the daemon's own parts make, by sensor: pipeline, store, plans, run, and file sink,
     /// driven as the actors drive them.
     fn of_daemon(&self, directory: &Path, models: &Path) -> BTreeMap<String, String> {
-        let cut = Cut::new(INTERVAL, WINDOW).unwrap();
+        let grid = WindowGrid::new(INTERVAL, WINDOW, self.hop.unwrap_or(WINDOW)).unwrap();
+        let (cut, base) = (grid.cut(), Groups::new(Vec::new(), grid).base_cut().unwrap());
         let store = Store::open(StoreSettings {
             directory: directory.join("store"),
-            windows: 20,
-            runs: 20,
-            verdict_runs: 20,
+            windows: 60,
+            runs: 60,
+            verdict_runs: 60,
             keep_raw: None,
             shed: ShedSettings::NEVER,
             verdict_rows: VerdictRows::All,
             reject_blocks: 1,
             cache_bytes: 1 << 20,
-            cut,
+            cut: base,
         });
         let store = store.unwrap();
         let names = Arc::new(SensorDirectory::new(10, Vec::new()));
@@ -185,8 +198,8 @@ impl Case {
         let listing = Listing::read(models, &templates, 100).unwrap();
         let bounds = LoadBounds { limits: Limits::default(), deadline: Duration::from_secs(60), advice: "" };
         let settings = Arc::new(SensorSettings {
-            scoring: ScoringSettings { cut, base: cut, min_intervals: self.min_intervals },
-            sensitivities: Sensitivities::default(),
+            scoring: ScoringSettings { cut, base, min_intervals: self.min_intervals },
+            sensitivities: Sensitivities::new([].into(), self.anomaly_score.and_then(AnomalyScore::new)),
             supervision: SupervisionPolicy {
                 backoff_min: Duration::ZERO,
                 backoff_max: Duration::ZERO,
@@ -210,13 +223,18 @@ impl Case {
                 Assignment::new((sensor, entry.sensor), of_model, settings, generation, Default::default());
             assignments.insert(sensor, assignment);
         }
-        let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("0 * * * * *", cut.into()) };
+        let schedule = Schedule { lateness: LATENESS, catch_up: 100, ..Schedule::for_test("*/20 * * * * *", grid) };
         let clock = Clock::Event(EventTime::default());
         let pipeline = Pipeline::recover(
             store,
             Arc::clone(&names),
             PipelineSettings {
-                windows: WindowSettings { cut, lateness: LATENESS, kept_per_interval: 1000, max_open_readings: 10_000 },
+                windows: WindowSettings {
+                    cut: base,
+                    lateness: LATENESS,
+                    kept_per_interval: 1000,
+                    max_open_readings: 10_000,
+                },
                 plans: vec![GroupPlan { name: GroupName::default(), schedule: schedule.clone() }],
                 clock: clock.clone(),
                 deadbands: Box::new(|_| None),
@@ -297,8 +315,9 @@ impl InProcess {
         for sensor in run.unanswered() {
             let assignment = &self.assignments[&sensor];
             let blocks = self.windows.read(assignment, window).unwrap();
+            let boundary = assignment.settings.sensitivities.of(&assignment.name);
             let model = assignment.model.get().unwrap();
-            let judgement = score(&model, &assignment.plan, window, &blocks, self.scoring, None).unwrap();
+            let judgement = score(&model, &assignment.plan, window, &blocks, self.scoring, boundary).unwrap();
             if let Some(chunk) = run.take(sensor, judgement.outcome) {
                 self.pipeline.put_verdicts(id, chunk.id, &chunk.verdicts);
             }
@@ -314,7 +333,10 @@ impl InProcess {
         let mut files = RunFiles::new(&self.files, window, INTERVAL, 0);
         for verdict in reader.verdicts(id, crate::store::ChunkId::of(SensorId(0))).unwrap() {
             let Outcome::Scored(scored) = &verdict.outcome else { continue };
-            let StoredIntervals::Kept(intervals) = reader.intervals(verdict.sensor, window).unwrap() else { panic!() };
+            let StoredIntervals::Kept(intervals) = reader.intervals_within(verdict.sensor, window, INTERVAL).unwrap()
+            else {
+                panic!()
+            };
             files.write(&directory.name(verdict.sensor).unwrap(), &intervals, scored).unwrap();
         }
     }
@@ -343,7 +365,7 @@ proptest! {
 
     /// The case is random: which of four sensors of two devices have a model; its one to three columns (of its own or
     /// other sensors, also of one without readings, now or earlier); whether all models get the columns of the first,
-    /// and the policy for missing values then; how many intervals a window needs; the readings of six windows, with
+    /// and the policy for missing values then; how many intervals a window needs; the hop; the score of anomalies; the readings of six windows, with
     /// gaps, repetitions, contradictions, and out of order within the lateness; and whether the history is one file or
     /// one a sensor.
     #[test]

@@ -207,10 +207,10 @@ fn words_of(event: &Event) -> Option<String> {
             (None, ModelState::Probation) => format!("model of {}: released, on probation", model.sensor),
             (None, _) => format!("model of {}: put to work", model.sensor),
         },
-        Event::Condition { condition, stands: true } => {
+        Event::Condition { condition, stands: true, .. } => {
             format!("{}: {}: {}", condition.sensor, condition_word(condition.condition), condition.words)
         }
-        Event::Condition { condition, stands: false } => {
+        Event::Condition { condition, stands: false, .. } => {
             format!("{}: {} no more", condition.sensor, condition_word(condition.condition))
         }
         Event::Missed { events } => format!("{events} events were passed over"),

@@ -16,6 +16,9 @@ const ROW_STATES = {
   scored: null, failed: 'failed', timed_out: 'failed', quarantined: 'failed', unproven: 'failed', no_data: 'sparse', too_little_data: 'sparse',
 };
 
+/** Whether nothing more comes of a run: it is finished, or was cut off. */
+const isOver = (run) => run !== null && run.state !== 'started';
+
 export function view(root, { path: [id], query, setQuery }) {
   let outcome = OUTCOMES.some(([, member]) => member === query.get('outcome')) ? query.get('outcome') : null;
   let run = null;
@@ -66,7 +69,7 @@ export function view(root, { path: [id], query, setQuery }) {
 
   function show(answer) {
     const isFirst = run === null;
-    const hadEnded = run?.state === 'finished';
+    const hadEnded = isOver(run);
     run = answer;
     replace(state, runStateBadge(run.state));
     replace(facts,
@@ -93,7 +96,7 @@ export function view(root, { path: [id], query, setQuery }) {
     h('div', { class: 'panel' },
       h('div', { class: 'toolbar' }, filterBox('Filter sensors', list.filter), chips), list.element),
     runLog(id));
-  const close = poll(5, async (signal) => (run?.state === 'finished' ? run : get(`runs/${encodeURIComponent(id)}`, {}, signal)),
+  const close = poll(5, async (signal) => (isOver(run) ? run : get(`runs/${encodeURIComponent(id)}`, {}, signal)),
     (answer) => { if (answer !== run) show(answer); }, (problem) => { if (!run) replace(facts, problemNote(problem)); });
   return () => { close(); list.close(); };
 }

@@ -5,7 +5,6 @@ import { get, poll, post, sensorPath } from './api.js';
 import { confirmation, h, problemNote, replace } from './elements.js';
 import { count, counted } from './format.js';
 import { operatorButton, resultNote } from './operator.js';
-import { patternOf } from './sensor_filter.js';
 import { stateShape } from './states.js';
 import { rfc3339, timeElement } from './time.js';
 
@@ -27,8 +26,10 @@ export function runOrders() {
   async function ask() {
     const time = (input) => (input.value ? rfc3339(new Date(input.value)) : null);
     const isDry = dry.checked;
-    const order = { group: group.value.trim() || null, sensors: patternOf(sensors.value.trim()) || null, since: time(from), until: time(to), is_dry_run: isDry };
-    if (!isDry && !(await confirmation('Score these windows again, and publish the verdicts as their next revision?', 'Run now'))) return;
+    const order = { group: group.value.trim() || null, sensors: sensors.value.trim() || null, since: time(from), until: time(to), is_dry_run: isDry };
+    // The text counts as it was typed: what is published must not be of more sensors than those named.
+    const whose = order.sensors ? `the sensors that fit ${order.sensors}` : 'all sensors';
+    if (!isDry && !(await confirmation(`Score these windows of ${whose} again, and publish the verdicts as their next revision?`, 'Run now'))) return;
     try {
       const asked = await post('run-orders', order);
       result.say(`Order ${asked.id}: ${counted(asked.windows, 'window')} to score.`);

@@ -51,7 +51,8 @@ function groupFirings(group) {
   return h('details', {}, h('summary', {}, `Firings of ${group.group}, in ${group.zone}`),
     h('ul', { class: 'plain-list' },
       [...group.last].reverse().map(({ local, words }) => firing(local, words)),
-      group.next.map(({ local, windows }) => firing(local, `next: ${counted(windows, 'window')}`))),
+      group.next.map(({ local, windows, scored }) =>
+        firing(local, `next: ${scored < windows ? `${scored} of ` : ''}${counted(windows, 'window')}`))),
     group.given_up.length > 0 && h('ul', { class: 'plain-list' }, group.given_up.map((given) => h('li', {},
       `${counted(given.windows, 'window')} given up, up to `, timeElement(given.last_end, 'short'), h('span', { class: 'muted' }, `: ${given.words}`)))));
 }

@@ -122,7 +122,7 @@ export function view(root, { path, query, setQuery }) {
     const last = detail.verdict;
     const isAnomalous = last && last.anomalies > 0 && last.explanation;
     const worst = isAnomalous ? last : verdicts.find((verdict) => verdict.anomalies > 0 && verdict.explanation);
-    replace(reason, stateReason(detail), detail.conditions.filter(({ condition }) => condition !== 'silent').map(conditionReason), worst && h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
+    replace(reason, stateReason(detail), detail.conditions.filter(({ condition }) => condition !== 'silent' || detail.state !== 'silent').map(conditionReason), worst && h('p', { class: `reason ${isAnomalous ? 'is-now' : 'is-past'}` },
       h('span', { class: 'muted' }, isAnomalous ? 'Why: ' : 'Last anomaly: '),
       explanationElement(worst.explanation, name), ' ',
       h('span', { class: 'muted' }, timeElement(worst.explanation.time, 'date')), ' ',

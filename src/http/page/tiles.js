@@ -102,8 +102,9 @@ export function tiles(group) {
       const now = JSON.stringify([sensors, conditions]);
       if (counts.dataset.drawn === now) return;
       counts.dataset.drawn = now;
-      // Who is silent is told by the state.
-      const others = Object.keys(CONDITIONS).filter((kind) => kind !== 'silent' && conditions[kind] > 0);
+      // Who is silent is told by the state, unless a sensor has one that comes before it.
+      const isTold = (kind) => kind === 'silent' && conditions.silent <= sensors.silent;
+      const others = Object.keys(CONDITIONS).filter((kind) => conditions[kind] > 0 && !isTold(kind));
       replace(counts, STATES.filter((state) => sensors[state] > 0).map((state) => h('a', {
         class: 'chip', href: link('sensors', { state }), title: `${counted(sensors[state], 'sensor')}: ${stateWords(state)}`,
       }, stateShape(state), h('b', null, count(sensors[state])), h('span', null, stateWords(state)))),

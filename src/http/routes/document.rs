@@ -4,9 +4,10 @@ use axum::body::Bytes;
 use axum::extract::Extension;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, ContentBuilder, InfoBuilder, OpenApi, OpenApiBuilder, Ref, ResponseBuilder};
-use utoipa::openapi::{Response as Described, Server};
+use utoipa::openapi::{RefOr, Response as Described, Schema, Server};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -47,12 +48,29 @@ impl Description {
             let responses = &mut operation.responses.responses;
             responses.insert("4XX".to_owned(), problem("The request cannot be answered as it is.").into());
             responses.insert("5XX".to_owned(), problem("The daemon cannot answer now.").into());
+            let busy = problem("The asker comes too often, or too much waits; Retry-After says when to ask again.");
+            responses.entry("429".to_owned()).or_insert_with(|| busy.into());
             if is_read {
                 let unchanged = Described::new("The asker has the answer already, as If-None-Match says.");
                 responses.insert("304".to_owned(), unchanged.into());
             }
         }
+        for schema in document.components.iter_mut().flat_map(|components| components.schemas.values_mut()) {
+            close_variants(schema);
+        }
         Self(document.to_json().unwrap_or_default().into())
+    }
+}
+
+/// Says of alternatives that each are an object of one member that they have no other: serde refuses more.
+fn close_variants(schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::OneOf(alternatives)) = schema else { return };
+    for alternative in &mut alternatives.items {
+        if let RefOr::T(Schema::Object(object)) = alternative
+            && object.properties.len() == 1
+        {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
     }
 }
 

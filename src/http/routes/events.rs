@@ -47,9 +47,10 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct Wanted {
-    /// Some of `reading`, `verdict`, `run`, `reject` and `model`, with commas; all of them if it is left out.
+    /// Some of `reading`, `verdict`, `run`, `reject`, `model` and `condition`, with commas; all of them if it is left out.
     kinds: Option<String>,
-    /// A pattern of sensors such as `press-1/*`. It holds for readings, verdicts, models and rejects.
+    /// A pattern of sensors such as `press-1/*`. It holds for readings, verdicts, models, rejects and conditions.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]*[/*][^\x00-\x1f\x7f-\x9f+#]*$")]
     pattern: Option<String>,
 }
 

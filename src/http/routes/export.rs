@@ -30,6 +30,7 @@ struct Wanted {
     #[param(pattern = "^(csv|jsonl|parquet)$")]
     format: String,
     /// A pattern of sensors such as `press-1/*`.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]*[/*][^\x00-\x1f\x7f-\x9f+#]*$")]
     sensor: Option<String>,
     /// The first time, as RFC 3339 has it.
     #[param(format = DateTime)]

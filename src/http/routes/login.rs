@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::Extension;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
@@ -14,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Shared;
+use super::json_object::JsonObject;
 use crate::answers::Me;
 use crate::http::gate::{Caller, Gate};
 use crate::http::peer::Peer;
@@ -51,9 +51,8 @@ pub(super) fn routes_of_viewers() -> OpenApiRouter<Shared> {
 async fn login(
     Extension(gate): Extension<GateOfRequest>,
     Extension(peer): Extension<Peer>,
-    login: Result<Json<Login>, JsonRejection>,
+    JsonObject(Login { token }): JsonObject<Login>,
 ) -> Result<Response, Problem> {
-    let Json(Login { token }) = login.map_err(|refused| Problem::of_request(refused.body_text()))?;
     let (Some(gate), Peer::Address(address)) = (gate, peer) else {
         return Err(Problem::of_request("on the local socket nobody logs in: its file says who may connect"));
     };

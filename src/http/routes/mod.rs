@@ -13,6 +13,7 @@ mod export;
 mod groups;
 mod health;
 pub(super) mod import;
+mod json_object;
 mod login;
 mod models;
 mod page;

@@ -47,7 +47,7 @@ pub(super) fn group(overview: &Overview, group: Option<&str>) -> Result<Option<G
     let Some(text) = group else { return Ok(None) };
     let known = GroupName::new(text).filter(|name| overview.groups.find(name).is_some());
     let names = || overview.groups.iter().map(|group| group.name.to_string()).collect::<Vec<_>>().join(", ");
-    known.map(Some).ok_or_else(|| Problem::of_request(format!("there is no group {text}; there are {}", names())))
+    known.map(Some).ok_or_else(|| Problem::not_there(format!("there is no group {text}; there are {}", names())))
 }
 
 /// Reads a range of time. A range without an end ends with the interval of now, by the daemon's clock; one without a

@@ -33,6 +33,7 @@ struct Wanted {
     /// Only those of this kind, such as `no_route`.
     kind: Option<String>,
     /// Only those before this id: the `next` of the answer before.
+    #[param(pattern = "^[0-9]{1,18}-[0-9]{1,4}$")]
     after: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 1000)]

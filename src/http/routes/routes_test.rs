@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Shared;
+use super::json_object::JsonObject;
 use crate::answers::{JudgedBy, RouteTest, TestedMessage};
 use crate::http::problem::{Problem, ProblemBody};
 use crate::ingest::decoder::Message;
@@ -31,10 +31,9 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 )]
 async fn test(
     State(shared): State<Shared>,
-    message: Result<Json<TestedMessage>, JsonRejection>,
+    JsonObject(message): JsonObject<TestedMessage>,
 ) -> Result<Json<RouteTest>, Problem> {
-    let Json(TestedMessage { topic, payload, is_retained }) =
-        message.map_err(|refused| Problem::of_request(refused.body_text()))?;
+    let TestedMessage { topic, payload, is_retained } = message;
     let payload = payload.bytes().ok_or_else(|| Problem::of_request("the payload's base64 is not base64"))?;
     let (topic, tried) = shared
         .read(move |overview| {

@@ -1,13 +1,14 @@
 //! `/api/v1/run-orders…`: windows that are over are scored again, with the models of today.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Extension, Path, State};
 use axum::http::StatusCode;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::json_object::JsonObject;
 use super::{Shared, operators_only, query};
+use crate::actors::committer::Command;
 use crate::answers::{List, NewRunOrder, RunOrder};
 use crate::group::GroupName;
 use crate::http::gate::Caller;
@@ -30,13 +31,14 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
     tag = "runs",
     responses((status = 200, body = List<RunOrder>))
 )]
-async fn orders(State(shared): State<Shared>) -> Json<List<RunOrder>> {
-    let overview = &shared.api.overview;
-    let orders = overview.live.orders.all();
-    let items: Vec<_> =
-        orders.iter().map(|(id, entry)| overview.order_answer(*id, entry, NamedSensors::None)).collect();
+async fn orders(State(shared): State<Shared>) -> Result<Json<List<RunOrder>>, Problem> {
+    let items = shared.read(|overview| {
+        let orders = overview.live.orders.all();
+        Ok(orders.iter().map(|(id, entry)| overview.order_answer(*id, entry, NamedSensors::None)).collect::<Vec<_>>())
+    });
+    let items = items.await?;
     let total = Some(items.len() as u64);
-    Json(List { items, next: None, total })
+    Ok(Json(List { items, next: None, total }))
 }
 
 /// How far an order is, and how its verdicts differ from those that stood before.
@@ -54,9 +56,8 @@ async fn orders(State(shared): State<Shared>) -> Json<List<RunOrder>> {
 )]
 async fn one(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<RunOrder>, Problem> {
     let id = order_id(&id)?;
-    let overview = &shared.api.overview;
-    let entry = overview.live.orders.one(id).ok_or_else(|| no_order(id))?;
-    Ok(Json(overview.order_answer(id, &entry, NamedSensors::MostChanged)))
+    let entry = shared.api.overview.live.orders.one(id).ok_or_else(|| no_order(id))?;
+    Ok(Json(shared.read(move |overview| Ok(overview.order_answer(id, &entry, NamedSensors::MostChanged))).await?))
 }
 
 /// Has windows that were scored be scored again, with the models of today: one run a window, the oldest first, whenever no
@@ -79,10 +80,9 @@ async fn order(
     State(shared): State<Shared>,
     Extension(peer): Extension<Peer>,
     Extension(caller): Extension<Caller>,
-    wanted: Result<Json<NewRunOrder>, JsonRejection>,
+    JsonObject(wanted): JsonObject<NewRunOrder>,
 ) -> Result<(StatusCode, Json<RunOrder>), Problem> {
-    let Json(NewRunOrder { group, sensors, since, until, is_dry_run }) =
-        wanted.map_err(|refused| Problem::of_request(refused.body_text()))?;
+    let NewRunOrder { group, sensors, since, until, is_dry_run } = wanted;
     let keeping = if is_dry_run { VerdictKeeping::DryRun } else { VerdictKeeping::Stored };
     let sensors = query::pattern(sensors.as_deref())?;
     let named = |name: &str| {
@@ -96,6 +96,9 @@ async fn order(
     let orders = &overview.live.orders;
     let id = orders.add(order, Timestamp::now());
     let id = id.map_err(|full| Problem::of_status(StatusCode::TOO_MANY_REQUESTS, full.to_string()))?;
+    // Before the id is told: it is not given again after a start.
+    let noted = shared.api.commands.commit(|done| Command::NoteOrder { id, done }).await;
+    noted.map_err(|stopped| Problem::not_now(stopped.to_string()))?;
     let entry = orders.one(id).ok_or_else(|| no_order(id))?;
     Ok((StatusCode::ACCEPTED, Json(overview.order_answer(id, &entry, NamedSensors::None))))
 }
@@ -115,9 +118,8 @@ async fn order(
 )]
 async fn cancel(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Json<RunOrder>, Problem> {
     let id = order_id(&id)?;
-    let overview = &shared.api.overview;
-    let entry = overview.live.orders.cancel(id).ok_or_else(|| no_order(id))?;
-    Ok(Json(overview.order_answer(id, &entry, NamedSensors::MostChanged)))
+    let entry = shared.api.overview.live.orders.cancel(id).ok_or_else(|| no_order(id))?;
+    Ok(Json(shared.read(move |overview| Ok(overview.order_answer(id, &entry, NamedSensors::MostChanged))).await?))
 }
 
 /// Who asks, in words.
@@ -140,5 +142,7 @@ fn order_id(text: &str) -> Result<OrderId, Problem> {
 }
 
 fn no_order(OrderId(id): OrderId) -> Problem {
-    Problem::not_there(format!("there is no order {id}; /api/v1/run-orders lists those since the daemon's start"))
+    Problem::not_there(format!(
+        "there is no order {id}; /api/v1/run-orders lists those since the daemon's start that are kept"
+    ))
 }

@@ -24,8 +24,10 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[into_params(parameter_in = Query)]
 struct WantedRuns {
     /// Only runs of this group.
+    #[param(min_length = 1)]
     group: Option<String>,
     /// The `next` of the list before.
+    #[param(pattern = "^[0-9]{1,18}$")]
     after: Option<String>,
     /// How many at most, 1 to 1000; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]
@@ -39,6 +41,7 @@ struct WantedOutcomes {
     /// Only outcomes of this kind.
     outcome: Option<Outcome>,
     /// The `next` of the list before.
+    #[param(pattern = "^[0-9]{1,9}$")]
     after: Option<String>,
     /// How many at most, 1 to 1000; 100 if it is left out.
     #[param(minimum = 1, maximum = 1000)]
@@ -50,6 +53,7 @@ struct WantedOutcomes {
 #[into_params(parameter_in = Query)]
 struct WantedLines {
     /// Only lines about sensors that fit a pattern such as `press-1/*`.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]*[/*][^\x00-\x1f\x7f-\x9f+#]*$")]
     pattern: Option<String>,
 }
 

@@ -39,12 +39,15 @@ impl From<RangeTooLong> for Problem {
 #[into_params(parameter_in = Query)]
 struct SelectedSensors {
     /// A pattern of sensors such as `press-1/*`.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]*[/*][^\x00-\x1f\x7f-\x9f+#]*$")]
     pattern: Option<String>,
     /// Only those in this state.
     state: Option<SensorState>,
     /// Only those in this group.
+    #[param(min_length = 1)]
     group: Option<String>,
     /// The `next` of the page before.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]{1,64}#[^\x00-\x1f\x7f-\x9f+#]{1,64}$")]
     after: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 1000)]
@@ -89,6 +92,7 @@ struct VerdictsOfSensor {
     #[param(format = DateTime)]
     until: Option<String>,
     /// The `next` of the page before.
+    #[param(pattern = "^[0-9]{1,18}-[0-9]{1,9}$")]
     after: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 1000)]

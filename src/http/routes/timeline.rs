@@ -26,8 +26,10 @@ struct WantedTimeline {
     #[param(inline)]
     by: By,
     /// The sensors of which group; those of the default group when left out.
+    #[param(min_length = 1)]
     group: Option<String>,
     /// Only the sensors of a pattern such as `press-1/*`.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]*[/*][^\x00-\x1f\x7f-\x9f+#]*$")]
     pattern: Option<String>,
     /// Where the columns begin, as RFC 3339 has it; a day before `until` when left out.
     #[param(format = DateTime)]

@@ -22,6 +22,7 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[into_params(parameter_in = Query)]
 struct WantedRange {
     /// The sensors of which group; those of the default group when left out.
+    #[param(min_length = 1)]
     group: Option<String>,
     /// Where the range begins, as RFC 3339 has it; a day before `until` when left out.
     #[param(format = DateTime)]

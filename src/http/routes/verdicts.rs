@@ -22,8 +22,10 @@ pub(super) fn routes() -> OpenApiRouter<Shared> {
 #[into_params(parameter_in = Query)]
 struct WantedVerdicts {
     /// Only verdicts of runs of this group.
+    #[param(min_length = 1)]
     group: Option<String>,
     /// A pattern of sensors such as `press-1/*`.
+    #[param(pattern = r"^[^\x00-\x1f\x7f-\x9f+#]*[/*][^\x00-\x1f\x7f-\x9f+#]*$")]
     pattern: Option<String>,
     /// Windows that end behind this time, as RFC 3339 has it; a day before `until` when left out.
     #[param(format = DateTime)]
@@ -37,6 +39,7 @@ struct WantedVerdicts {
     #[serde(default)]
     anomalous: bool,
     /// The `next` of the page before.
+    #[param(pattern = "^[0-9]{1,18}-[0-9]{1,9}$")]
     after: Option<String>,
     /// How many at most.
     #[param(minimum = 1, maximum = 1000)]

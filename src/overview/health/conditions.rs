@@ -10,9 +10,8 @@ pub(super) fn conditions(facts: &HealthFacts) -> impl Iterator<Item = Finding> {
     facts.conditions.iter().map(|problem| finding(problem, facts))
 }
 
-fn finding(ConditionProblem { kind, count, first }: &ConditionProblem, facts: &HealthFacts) -> Finding {
+fn finding(ConditionProblem { kind, count, since, first }: &ConditionProblem, facts: &HealthFacts) -> Finding {
     let one = first.first().filter(|_| *count == 1);
-    let since = first.iter().map(|condition| condition.since).min();
     let (short, words) = match one {
         Some(condition) => {
             let does = format!("{} since {}", has_been(*kind), moment(condition.since, facts.now));
@@ -31,7 +30,7 @@ fn finding(ConditionProblem { kind, count, first }: &ConditionProblem, facts: &H
         kind: problem_kind(*kind),
         severity: Severity::Warning,
         words,
-        since,
+        since: *since,
         count: *count,
         sensor: one.map(|condition| condition.sensor.clone()),
     };

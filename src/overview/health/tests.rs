@@ -75,7 +75,8 @@ fn has(kind: ConditionKind, names: &[&str]) -> Vec<ConditionProblem> {
         words: "all its readings are 21, and they usually vary".to_owned(),
     };
     let first: Vec<_> = names.iter().map(condition).collect();
-    let problem = ConditionProblem { kind, count: first.len() as u64, first };
+    let since = first.iter().map(|condition| condition.since).min();
+    let problem = ConditionProblem { kind, count: first.len() as u64, since, first };
     if names.is_empty() { vec![] } else { vec![problem] }
 }
 
@@ -106,7 +107,7 @@ fn the_sentence_says_how_many_are_healthy_and_what_is_worst() {
     let doubted = |held_readings| Clock { is_trusted: false, held_readings, ..well().clock };
     let behind = |runs_behind| Sink { name: "mqtt".into(), state: SinkState::Behind, runs_behind, taken_until: None };
     let many = SensorCounts { silent: 2_000, ..counts(100_000, 98_000) };
-    let many_silent = ConditionProblem { kind: ConditionKind::Silent, count: 2_000, first: vec![] };
+    let many_silent = ConditionProblem { kind: ConditionKind::Silent, count: 2_000, since: None, first: vec![] };
     let cases: Vec<(HealthFacts, &str)> = vec![
         (
             HealthFacts { conditions: has(ConditionKind::Stuck, &["press-1/flow"]), ..well() },

@@ -29,7 +29,7 @@ fn plan(group: &str, schedule: Schedule) -> GroupPlan {
 
 /// An agenda of which all is done before `mark`.
 fn agenda(plans: &[GroupPlan], mark: Timestamp) -> Agenda {
-    let mut agenda = Agenda::new(Order::LiveFirst, plans.to_vec());
+    let mut agenda = Agenda::new(Order::LiveFirst, Timestamp::MIN, plans.to_vec());
     plans.iter().for_each(|plan| agenda.note_mark(&plan.name, mark));
     agenda
 }
@@ -95,7 +95,7 @@ fn what_becomes_due_while_runs_are_caught_up_on_waits_for_one_run_only() {
 
 #[test]
 fn history_is_scored_in_its_own_order() {
-    let mut agenda = Agenda::new(Order::OldestFirst, vec![plan("a", hourly()), plan("b", hourly())]);
+    let mut agenda = Agenda::new(Order::OldestFirst, Timestamp::MIN, vec![plan("a", hourly()), plan("b", hourly())]);
     agenda.note_mark(&name("a"), at("01 11:00"));
     agenda.note_mark(&name("b"), at("01 10:00"));
     let expected =
@@ -154,12 +154,26 @@ fn what_is_beyond_the_bounds_is_given_up_and_told() {
     let near = Schedule { horizon: Some(HOUR.times(2)), ..hourly() };
     let mut agenda_of_near = agenda(&[plan("a", near)], at("01 00:00"));
     let expected = [
-        "a gives up 4: 01 01:00 to 01 04:00, it ended longer ago than is caught up on (schedule.horizon = \"2h\")",
+        "a gives up 4: 01 01:00 to 01 04:00, they ended longer ago than is caught up on (schedule.horizon = \"2h\")",
         "a mark 01 04:00",
         "a 01 06:00 schedule mark 01 04:00",
         "a 01 05:00 catch-up mark 01 06:00",
     ];
     assert_eq!(steps(&mut agenda_of_near, at("01 06:30"), 9), expected);
+}
+
+#[test]
+fn what_became_due_while_no_process_was_there_is_caught_up_on_in_the_same_order() {
+    let plans = [plan("a", Schedule { delay: MINUTE, ..hourly() })];
+    let began = |time: &str| {
+        let mut agenda = Agenda::new(Order::LiveFirst, at(time), plans.to_vec());
+        agenda.note_mark(&name("a"), at("01 10:00"));
+        steps(&mut agenda, at("01 12:40"), 9)
+    };
+    let newest_first =
+        |trigger: &str| [format!("a 01 12:00 {trigger} mark 01 10:00"), "a 01 11:00 catch-up mark 01 12:00".to_owned()];
+    assert_eq!(began("01 12:40"), newest_first("catch-up"));
+    assert_eq!(began("01 12:01"), newest_first("schedule"), "it began before the runs of the firing were due");
 }
 
 /// A run of the firing at eleven takes until half past one.
@@ -249,7 +263,7 @@ enum RunEnd {
 impl Simulation {
     fn new(plans: Vec<GroupPlan>, now: Timestamp) -> Self {
         let marks = plans.iter().map(|plan| (plan.name.clone(), now)).collect();
-        let agenda = Agenda::new(Order::LiveFirst, plans.clone());
+        let agenda = Agenda::new(Order::LiveFirst, Timestamp::MIN, plans.clone());
         let mut simulation =
             Self { plans, agenda, ledger: Vec::new(), marks, fates: BTreeMap::new(), closed: now, now };
         simulation.restart();
@@ -260,7 +274,7 @@ impl Simulation {
     fn restart(&mut self) {
         let marks = &self.marks;
         self.fates.retain(|(group, end), fate| *fate != Fate::GivenUp || *end <= marks[group]);
-        self.agenda = Agenda::new(Order::LiveFirst, self.plans.clone());
+        self.agenda = Agenda::new(Order::LiveFirst, Timestamp::MIN, self.plans.clone());
         self.marks.iter().for_each(|(group, mark)| self.agenda.note_mark(group, *mark));
         self.agenda.read_ledger(&self.ledger);
     }

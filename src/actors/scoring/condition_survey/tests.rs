@@ -36,6 +36,7 @@ fn condition_settings() -> ConditionSettings {
         except: Vec::new(),
     };
     ConditionSettings {
+        cut: cut(),
         learn: HOUR.times(8),
         relearn_after: HOUR.times(1_000),
         sparse_share: 0.5,
@@ -52,12 +53,19 @@ struct Plant {
     live: Arc<Live>,
     clock: Clock,
     started: Timestamp,
+    /// How the store cuts time.
+    base: Cut,
     _folder: TempDir,
 }
 
 impl Plant {
     /// One with so many sensors, whose windows are those of readings' own times.
     fn new(sensors: u32) -> Self {
+        Self::with_base(sensors, cut())
+    }
+
+    /// The same on a store that cuts time so.
+    fn with_base(sensors: u32, base: Cut) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(StoreSettings {
             directory: folder.path().to_owned(),
@@ -69,7 +77,7 @@ impl Plant {
             verdict_rows: VerdictRows::Worst,
             reject_blocks: 3,
             cache_bytes: 16 << 20,
-            cut: cut(),
+            cut: base,
         });
         let mut store = store.unwrap();
         store.writer.replay_journal(|_| {}).unwrap();
@@ -84,6 +92,7 @@ impl Plant {
             live: Arc::default(),
             clock: Clock::Event(EventTime::default()),
             started: Timestamp::MIN,
+            base,
             _folder: folder,
         }
     }
@@ -96,18 +105,22 @@ impl Plant {
     /// Closes an hour in which these sensors had a reading a minute.
     fn close(&mut self, window: Window, sensors: impl IntoIterator<Item = u32>) {
         for number in sensors {
-            let mut block = BlockBuilder::new(window);
-            for place in 0..60_u8 {
-                let mean = f64::from(place % 7);
-                let start = window.start() + MINUTE.times(place.into());
-                let (min, max) = (mean - 1.0, mean + 1.0);
-                let interval =
-                    Interval { start, count: 3, mean, min, max, standard_deviation: 1.0, first: min, last: max };
-                block.push(&interval, cut());
-            }
             let sensor = SensorId(number);
-            let head = SensorHead { sensor, closed: window.end(), last_value: 1.0 };
-            self.store.writer.put_window(&ClosedWindow { window, block: block.finish(), head });
+            let parts = std::iter::successors(Some(self.base.window_of(window.start())), |part| Some(part.next()));
+            for part in parts.take_while(|part| part.end() <= window.end()) {
+                let mut block = BlockBuilder::new(part);
+                for place in 0..self.base.intervals_per_window() {
+                    let start = part.start() + self.base.interval().times(place);
+                    let minute = u8::try_from(start.since(window.start()).divide(MINUTE).0).unwrap();
+                    let mean = f64::from(minute % 7);
+                    let (min, max) = (mean - 1.0, mean + 1.0);
+                    let interval =
+                        Interval { start, count: 3, mean, min, max, standard_deviation: 1.0, first: min, last: max };
+                    block.push(&interval, self.base);
+                }
+                let head = SensorHead { sensor, closed: part.end(), last_value: 1.0 };
+                self.store.writer.put_window(&ClosedWindow { window: part, block: block.finish(), head });
+            }
             let newest = NewestReading { time: window.end(), value: 1.0, origin: Origin::Head };
             self.live.activity.seed(sensor, newest);
         }
@@ -124,7 +137,7 @@ impl Plant {
         let trust = ClockTrustSettings { tolerance: Span::MAX, patience: Duration::MAX };
         ConditionSurvey::open(ConditionSources {
             settings: condition_settings().into(),
-            cut: cut(),
+            base: self.base,
             reader: self.store.reader.clone(),
             directory: Arc::clone(&self.directory),
             live: Arc::clone(&self.live),
@@ -175,6 +188,36 @@ fn what_is_half_seen_outlives_the_process_and_counts_once() {
     assert_eq!(plant.look(&mut survey), []);
     plant.close(hour(12), [0, 1]);
     assert_eq!(plant.look(&mut survey), [(1, "cleared", ConditionKind::Silent)]);
+}
+
+#[test]
+fn windows_of_other_groups_change_neither_the_evidence_nor_what_is_usual() {
+    let [alone, beside] = [cut(), Cut::new(Span::from_secs(30), MINUTE.times(10)).unwrap()].map(|base| {
+        let mut plant = Plant::with_base(2, base);
+        let mut survey = plant.survey();
+        let mut told = Vec::new();
+        for number in 0..12 {
+            plant.close(hour(number), if number < 10 { 0..2 } else { 0..1 });
+            told.extend(plant.look(&mut survey).into_iter().map(|change| (number, change)));
+        }
+        (told, survey.sensors[&SensorId(0)].usual)
+    });
+    assert_eq!(alone.0, [(11, (1, "raised", ConditionKind::Silent))]);
+    assert!(alone.1.is_known);
+    assert_eq!(alone, beside);
+}
+
+#[test]
+fn what_was_imported_says_nothing_of_a_clock() {
+    let mut plant = Plant::by_the_wall(1);
+    let mut survey = plant.survey();
+    for number in 0..3 {
+        let old = Reading { sensor: SensorId(0), time: Timestamp::now() - HOUR.times(2), value: 1.0 };
+        plant.live.clocks.note_import(&[old]);
+        plant.close(hour(number), [0]);
+        plant.live.activity.note(&[old], Timestamp::now(), Instant::now());
+        assert_eq!(plant.look(&mut survey), []);
+    }
 }
 
 #[test]
@@ -287,7 +330,7 @@ fn a_clock_is_wrong_when_neither_accepted_nor_refused_readings_come_near_their_o
     for number in 0..2 {
         // The first sensor's readings all come two hours late; of the second, one does not.
         for sensor in ["s0", "s1"] {
-            plant.live.clocks.note_rejects(&late(sensor, HOUR.times(2)), &plant.directory);
+            plant.live.clocks.note_rejects(late(sensor, HOUR.times(2)).kept(), &plant.directory);
         }
         plant.live.activity.note(&[Reading { sensor: SensorId(1), time: now(), value: 1.0 }], now(), Instant::now());
         plant.close(hour(number), [0, 1]);

@@ -1,8 +1,9 @@
 //! Scoring a window again because an operator has asked for it.
 //!
 //! Such a run is like any other: broadcast, with a deadline, and with one outcome a sensor. It is of the sensors of its
-//! order only, it is the next revision of its window, and it is not resumed after an end of the daemon: the ledger shows it
-//! as cut off then. What is due is decided without it. That of a dry run is told and written nowhere.
+//! order only, it is the next revision of its window, and it is not resumed after an end of the daemon: the next start notes
+//! in the ledger that it was cut off. So its entry is durable before it begins, and no other run gets its id. What is due is
+//! decided without it. That of a dry run is told and written nowhere.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,8 +12,8 @@ use actix::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{GroupRuns, Recorder, RunError, RunReport, RunRules};
-use crate::actors::committer::{Command, CommitterStopped};
-use crate::run::{Closing, Run, RunCourse, RunState, Trigger, models_hash};
+use crate::actors::committer::{Command, Commands, CommitterStopped};
+use crate::run::{Closing, Run, RunCourse, RunId, RunRequest, RunState, Trigger, models_hash};
 use crate::run_in_progress::{CompleteChunk, RunInProgress, RunScope};
 use crate::run_order::{GroupWindow, RunOrder, VerdictKeeping};
 use crate::store::StoredChunks;
@@ -53,6 +54,11 @@ impl Commanded {
         let _ = self.news.send(CommandedNews::Outcomes(chunk.clone()));
     }
 
+    /// The number under which a run is known; `None` for a dry run, since the next run that is stored gets that number.
+    pub(super) fn known_id(commanded: Option<&Self>, run: &Run) -> Option<RunId> {
+        Self::is_stored(commanded).then_some(run.id)
+    }
+
     /// Whether a run is stored: every run is but those of a dry run.
     pub(super) fn is_stored(commanded: Option<&Self>) -> bool {
         commanded.is_none_or(|commanded| commanded.keeping == VerdictKeeping::Stored)
@@ -81,7 +87,7 @@ impl Recorder {
         let before = self.reader.run_of(&group, window)?;
         let (revision, closing) = before.map_or((0, Closing::default()), |run| match run.state {
             RunState::Finished(_) => (run.revision.saturating_add(1), run.closing),
-            RunState::Started => (run.revision, run.closing),
+            RunState::Started | RunState::CutOff => (run.revision, run.closing),
         });
         let run = Run {
             id: self.reader.next_run()?,
@@ -102,12 +108,49 @@ impl Recorder {
             },
         };
         let commanded = Commanded { keeping: order.keeping, news };
-        if Commanded::is_stored(Some(&commanded)) {
-            self.commands.send(Command::BeginRun { run: run.clone(), stored: StoredChunks::OfEarlierRuns });
+        let is_stored = Commanded::is_stored(Some(&commanded));
+        if is_stored {
+            self.live.running.set(Some(run.id));
         }
-        let progress = RunInProgress::new(window, &scope, self.max_anomalous, Instant::now());
-        self.broadcast(run, None, progress, Some(commanded), report, context);
+        self.is_beginning = true;
+        let (commands, begun) = (self.commands.clone(), run.clone());
+        let entered = async move {
+            if is_stored {
+                let stored = StoredChunks::OfEarlierRuns;
+                commands.commit(|done| Command::BeginRun { run: begun, stored, done: Some(done) }).await?;
+            }
+            Ok(())
+        };
+        context.spawn(entered.into_actor(self).map(move |entered, recorder, context| {
+            recorder.is_beginning = false;
+            match entered {
+                Ok(()) => {
+                    let progress = RunInProgress::new(window, &scope, recorder.max_anomalous, Instant::now());
+                    recorder.broadcast(run, None, progress, Some(commanded), report, context);
+                }
+                // A failure is ignored: the asker may have been stopped meanwhile.
+                Err(stopped) => _ = report.send(Err(RunError::Committer(stopped))),
+            }
+        }));
         Ok(())
+    }
+}
+
+/// Notes in the ledger that the runs of operators which an end of the daemon has cut off are over. To be called at a start.
+pub fn end_cut_off_runs(ledger: &[Run], commands: &Commands) {
+    for run in ledger.iter().filter(|run| run.trigger == Trigger::Command && run.state == RunState::Started) {
+        tracing::warn!(
+            run = %run.id,
+            group = %run.group,
+            window = %run.window.start(),
+            request = run.course.request.as_ref().map(RunRequest::as_str),
+            "a run that an operator had asked for was cut off by the end of the daemon: nothing of it was published, and it \
+             is not gone on with; ask for it again"
+        );
+        // Nobody waits for it: the next start notes it again when this one is killed before it is durable.
+        let (done, _) = oneshot::channel();
+        let run = Run { state: RunState::CutOff, ..run.clone() };
+        commands.send(Command::PutRun { run, done_until: None, done });
     }
 }
 
@@ -115,7 +158,7 @@ impl Handler<ScoreAgain> for Recorder {
     type Result = ResponseFuture<Result<RunReport, RunError>>;
 
     fn handle(&mut self, again: ScoreAgain, context: &mut Context<Self>) -> Self::Result {
-        if self.current.is_some() {
+        if self.is_busy() {
             return Box::pin(std::future::ready(Err(RunError::Busy)));
         }
         let (answer, report) = oneshot::channel();

@@ -195,7 +195,7 @@ impl Site {
         let rules = RunRules { settings_hash: 0, deadline: RUN_DEADLINE, interval: cut().interval() };
         let rules = ByGroup::new(groups, |_| rules);
         let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 0, log_bytes: 1 << 10 };
-        let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
+        let recorder = Recorder::new(settings, windows, commands, supervisor.clone(), Arc::clone(&live)).start();
         Life { reader, recorder, supervisor, live, arbiter }
     }
 

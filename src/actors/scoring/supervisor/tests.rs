@@ -184,7 +184,7 @@ impl Plant {
         let rules = RunRules { settings_hash: 0, deadline: 20 * SHORT, interval: cut().interval() };
         let rules = ByGroup::new(groups, |_| rules);
         let settings = RecorderSettings { rules, scope: of_run, max_anomalous: 1, log_bytes: 1 << 10 };
-        let recorder = Recorder::new(settings, windows, commands, supervisor.clone()).start();
+        let recorder = Recorder::new(settings, windows, commands, supervisor.clone(), Arc::clone(&live)).start();
         let window = cut().window_of(Timestamp::default());
         Self { name, reader, recorder, supervisor, live, window, _directory: directory }
     }
@@ -289,6 +289,30 @@ fn a_window_that_cannot_be_read_fails_alone_and_is_not_held_against_the_model() 
             assert_eq!(plant.score().await.failed, 1);
         }
         assert_eq!(plant.score().await, NO_DATA, "neither in a pause nor quarantined");
+    });
+}
+
+#[test]
+fn a_window_that_a_later_one_has_overwritten_fails_and_says_so() {
+    let overwrite = |store: &mut Store| {
+        let first = cut().window_of(crate::time::Timestamp::default());
+        // The ring has room for a hundred.
+        let window = Window::new(first.start() + MINUTE.times(100), MINUTE);
+        let head = SensorHead { sensor: SensorId(0), closed: window.end(), last_value: 0.0 };
+        store.writer.put_window(&ClosedWindow { window, block: BlockBuilder::new(window).finish(), head });
+        store.writer.commit().unwrap();
+        store.writer.settle().unwrap();
+    };
+    System::new().block_on(async {
+        let mut plant = Plant::over("comes too late", LONG, overwrite);
+        assert_eq!(plant.score().await.failed, 1);
+        let verdicts = plant.reader.verdicts(RunId(0), ChunkId::of(SensorId(0))).unwrap();
+        let reason = verdicts[0].outcome.fault().unwrap();
+        assert!(
+            reason.contains("later windows have taken the place") && reason.contains("store.keep_intervals"),
+            "{reason}"
+        );
+        assert_eq!(plant.score().await, NO_DATA, "of the next nothing was there");
     });
 }
 
