@@ -60,7 +60,7 @@ fn a_quarantined_model_is_in_the_tree_with_its_reason_until_it_is_released_and_s
     }
     assert!(said.contains("after 2 failures: out of tea"), "{said}");
     assert_eq!(ask(&site, &["models", "release", "press-1/*"]).0, "no model of press-1/* is paused or quarantined\n");
-    assert_eq!(ask(&site, &["models", "release", "pump-2/*"]).0, "1 model is tried again, on probation\n");
+    assert_eq!(ask(&site, &["models", "release", "pump-2/*"]).0, "1 model is tried again\n");
     plant::publish_all(site.port(), &plant::readings(7)[60 * 15 * 3..60 * 15 * 5]);
     eventually("the model scores again", || (tree(&site)["models"]["at_work"] == 15).then_some(()));
     drop(daemon);

@@ -517,7 +517,7 @@ impl Handler<ReleaseModels> for SensorSupervisor {
     fn handle(&mut self, ReleaseModels { sensors, done }: ReleaseModels, context: &mut Context<Self>) {
         let released = sensors.into_iter().filter(|sensor| self.release(*sensor, context)).count();
         if released > 0 {
-            tracing::info!(models = released, "released by a command: tried again, on probation");
+            tracing::info!(models = released, "released by a command: tried again");
         }
         // A failure is ignored: the asker may have gone meanwhile.
         let _ = done.send(released);
@@ -689,7 +689,10 @@ impl SensorSupervisor {
         let waits = "its model waits out a pause";
         self.troubles.of(sensor).map_or_else(
             || waits.to_owned(),
-            |Trouble { failures, reason, .. }| format!("{waits} after {failures} failures, the last of them: {reason}"),
+            |Trouble { failures, reason, .. }| match failures {
+                1 => format!("{waits} after a failure: {reason}"),
+                _ => format!("{waits} after {failures} failures, the last of them: {reason}"),
+            },
         )
     }
 

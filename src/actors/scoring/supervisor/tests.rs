@@ -439,7 +439,7 @@ fn a_run_does_not_wait_for_a_long_pause_and_the_outcome_tells_it_with_the_reason
         plant.fail("score", "return(out of tea)");
         assert_eq!(plant.score().await.failed, 1);
         assert_eq!(plant.score().await.failed, 1);
-        let reason = "its model waits out a pause after 1 failures, the last of them: out of tea".to_owned();
+        let reason = "its model waits out a pause after a failure: out of tea".to_owned();
         assert_eq!(plant.outcome(RunId(1)), Outcome::Failed { reason });
         assert_eq!(plant.standing(), Some((Standing::Paused, 1)), "that is no failure of the model");
     });
