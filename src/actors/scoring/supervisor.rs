@@ -679,7 +679,7 @@ impl SensorSupervisor {
     /// Why a sensor that is not being scored may not have answered.
     fn unanswered(&self, sensor: SensorId) -> String {
         match self.sensors.get(&sensor) {
-            Some(ActorSlot::Paused(..)) => self.in_its_pause(sensor),
+            Some(ActorSlot::Paused(..)) => format!("{NO_ANSWER}: {}", self.in_its_pause(sensor)),
             _ => NO_ANSWER.to_owned(),
         }
     }
