@@ -29,8 +29,8 @@ pub struct Args {
 enum Command {
     /// Has models tried again that failed: from a pause, or from quarantine
     ///
-    /// They are on probation: the next failure quarantines them again, and the next success ends that. The exit code is 0
-    /// also when there is none to release.
+    /// Those that were quarantined are on probation: the next failure quarantines them again, and the next scored window
+    /// ends that. The exit code is 0 also when there is none to release.
     Release(ReleaseArgs),
 }
 
@@ -74,8 +74,8 @@ fn release(args: &ReleaseArgs) -> anyhow::Result<()> {
     let Released { released } = daemon.post(&path, Vec::new())?.json()?;
     let words = match released {
         0 => format!("no model of {} is paused or quarantined", args.pattern),
-        1 => "1 model is tried again, on probation".to_owned(),
-        more => format!("{more} models are tried again, on probation"),
+        1 => "1 model is tried again".to_owned(),
+        more => format!("{more} models are tried again"),
     };
     Ok(writeln!(Output::text(Colours::of_stdout()), "{}", Printable(words))?)
 }

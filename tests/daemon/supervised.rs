@@ -1,6 +1,7 @@
 //! What is supervised besides models, and what an operator can do: the tree, a release, a listener that panics, and a
 //! process that ends again and again.
 
+use std::fs::File;
 use std::net::TcpStream;
 
 use serde_json::Value;
@@ -42,10 +43,24 @@ fn a_quarantined_model_is_in_the_tree_with_its_reason_until_it_is_released_and_s
     assert_eq!((&model["failures"], &model["reason"]), (&2.into(), &"out of tea".into()));
     assert_eq!(troubled["models"]["at_work"], 14);
     let (said, _) = ask(&site, &["status", "--tree"]);
-    assert!(said.contains("listener") && said.contains("14 at work, 1 quarantined"), "{said}");
+    assert!(said.contains("14 at work, 1 quarantined"), "{said}");
+    for part in [
+        "committer",
+        "counts of the last minutes",
+        "keeper",
+        "listener",
+        "local socket",
+        "model watcher",
+        "recorder",
+        "scheduler",
+        "sensors' supervisor",
+        "watch for conditions",
+    ] {
+        assert!(said.contains(&format!("─ {part} ")), "{part}: {said}");
+    }
     assert!(said.contains("after 2 failures: out of tea"), "{said}");
     assert_eq!(ask(&site, &["models", "release", "press-1/*"]).0, "no model of press-1/* is paused or quarantined\n");
-    assert_eq!(ask(&site, &["models", "release", "pump-2/*"]).0, "1 model is tried again, on probation\n");
+    assert_eq!(ask(&site, &["models", "release", "pump-2/*"]).0, "1 model is tried again\n");
     plant::publish_all(site.port(), &plant::readings(7)[60 * 15 * 3..60 * 15 * 5]);
     eventually("the model scores again", || (tree(&site)["models"]["at_work"] == 15).then_some(()));
     drop(daemon);
@@ -91,8 +106,36 @@ fn a_process_that_ends_again_and_again_waits_before_it_starts_and_its_socket_say
     assert!(said.contains("the daemon has ended 2 times in a row within two minutes of its start"), "{said}");
     assert!(said.contains("killed, or crashed, or the power was lost"), "{said}");
     assert_ne!(code, Some(0));
+    // What ends it while it waits is no life that was short.
+    for _ in 0..2 {
+        waiting.kill();
+        waiting = site.spawn();
+        waiting.wait_for("it waits", |line| {
+            line["message"].as_str().is_some_and(|text| text.starts_with("the daemon has ended 2 times in a row"))
+        });
+    }
     waiting.wait_until_ready();
     waiting.stop();
     // It was told to end: that is none of the lives that count.
     site.start().stop();
+}
+
+#[test]
+fn a_start_that_waits_for_a_copy_of_the_store_ends_when_it_is_told_to() {
+    let site = Site::new(&plant::settings());
+    site.start().stop();
+    let copying = File::open(site.path("store/lock")).unwrap();
+    copying.lock_shared().unwrap();
+    let mut waiting = site.spawn();
+    waiting.wait_for("it waits", |line| {
+        line["message"].as_str().is_some_and(|text| text.starts_with("a command is copying the store"))
+    });
+    waiting.stop();
+    let mut waiting = site.spawn();
+    waiting.wait_for("it waits again", |line| {
+        line["message"].as_str().is_some_and(|text| text.starts_with("a command is copying the store"))
+    });
+    drop(copying);
+    waiting.wait_until_ready();
+    waiting.stop();
 }

@@ -23,6 +23,7 @@ enum Topic {
     Refused,
     Warning,
     AtWork,
+    FoundAgain,
     Gone,
 }
 
@@ -53,6 +54,13 @@ impl ModelNews {
         }
     }
 
+    /// A file that was touched, and holds the model that is at work.
+    pub fn found_again(&mut self, sensor: &SensorName, hash: ModelHash) {
+        if self.names(Topic::FoundAgain, "") {
+            tracing::info!(%sensor, %hash, "the model's file was touched, and holds the model that is at work");
+        }
+    }
+
     /// A model that was taken off.
     pub fn gone(&mut self, sensor: &SensorName) {
         if self.names(Topic::Gone, "") {
@@ -71,7 +79,8 @@ impl ModelNews {
 
     /// Logs how many there were beside those that were named.
     pub fn end(self) {
-        for topic in [Topic::Broken, Topic::Refused, Topic::Warning, Topic::AtWork, Topic::Gone] {
+        let topics = [Topic::Broken, Topic::Refused, Topic::Warning, Topic::AtWork, Topic::FoundAgain, Topic::Gone];
+        for topic in topics {
             let Some((more, kinds)) = self.more(topic) else { continue };
             match topic {
                 Topic::Broken => tracing::error!(
@@ -87,6 +96,9 @@ impl ModelNews {
                     tracing::warn!(more, "more models are odd: {kinds}; `anomalyd check` names each");
                 }
                 Topic::AtWork => tracing::info!(more, "more other models are at work from the next window on"),
+                Topic::FoundAgain => {
+                    tracing::info!(more, "more models' files were touched, and hold the models at work")
+                }
                 Topic::Gone => tracing::warn!(more, "more models' files are gone: their sensors are no longer scored"),
             }
         }

@@ -372,6 +372,7 @@ impl SensorSupervisor {
             }
             (Err(unusable), None) => news.broken(name, unusable),
             (Ok((model, plan)), Some(at_work)) if model.is_like(&at_work.model) && *plan == at_work.plan => {
+                news.found_again(name, model.hash);
                 return self.show_again(&scope);
             }
             (Ok((model, _)), _) => {
@@ -516,7 +517,7 @@ impl Handler<ReleaseModels> for SensorSupervisor {
     fn handle(&mut self, ReleaseModels { sensors, done }: ReleaseModels, context: &mut Context<Self>) {
         let released = sensors.into_iter().filter(|sensor| self.release(*sensor, context)).count();
         if released > 0 {
-            tracing::info!(models = released, "released by a command: tried again, on probation");
+            tracing::info!(models = released, "released by a command: tried again");
         }
         // A failure is ignored: the asker may have gone meanwhile.
         let _ = done.send(released);
@@ -678,7 +679,7 @@ impl SensorSupervisor {
     /// Why a sensor that is not being scored may not have answered.
     fn unanswered(&self, sensor: SensorId) -> String {
         match self.sensors.get(&sensor) {
-            Some(ActorSlot::Paused(..)) => self.in_its_pause(sensor),
+            Some(ActorSlot::Paused(..)) => format!("{NO_ANSWER}: {}", self.in_its_pause(sensor)),
             _ => NO_ANSWER.to_owned(),
         }
     }
@@ -688,7 +689,10 @@ impl SensorSupervisor {
         let waits = "its model waits out a pause";
         self.troubles.of(sensor).map_or_else(
             || waits.to_owned(),
-            |Trouble { failures, reason, .. }| format!("{waits} after {failures} failures, the last of them: {reason}"),
+            |Trouble { failures, reason, .. }| match failures {
+                1 => format!("{waits} after a failure: {reason}"),
+                _ => format!("{waits} after {failures} failures, the last of them: {reason}"),
+            },
         )
     }
 

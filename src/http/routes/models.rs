@@ -63,8 +63,8 @@ struct ToRelease {
     pattern: String,
 }
 
-/// Has models tried again at once that are paused or quarantined. They are on probation: the next failure quarantines them
-/// again, and the next success ends that.
+/// Has models tried again at once that are paused or quarantined. Those that were quarantined are on probation: the next
+/// failure quarantines them again, and the next scored window ends that.
 #[utoipa::path(post, path = "/api/v1/models/release", tag = "models", params(ToRelease), responses((status = 200, body = Released)))]
 async fn release(State(shared): State<Shared>, wanted: Asked<ToRelease>) -> Result<Json<Released>, Problem> {
     let ToRelease { pattern } = query::asked(wanted)?;

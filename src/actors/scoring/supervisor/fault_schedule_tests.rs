@@ -248,12 +248,12 @@ impl Site {
             FaultKind::ActorDies => fail::cfg(point("handle"), "1*panic->off").unwrap(),
             FaultKind::StoreIsSlow => fail::cfg("store::journal_sync", "1*sleep(10)->off").unwrap(),
             FaultKind::MailboxesAreFlooded => {
-                // Answers to a broadcast that is not the recorder's.
+                // Answers to a broadcast that is not the recorder's, and that no model is held to account for.
                 for _ in 0..50 {
                     life.supervisor.do_send(Broadcast {
                         id: BroadcastId::default(),
                         window: window(self.hour),
-                        trigger: Trigger::Schedule,
+                        trigger: Trigger::Command,
                         sensors: (0..SENSORS).map(SensorId).collect(),
                         deadline: Instant::now() + RUN_DEADLINE,
                         outcomes: life.recorder.clone().recipient(),

@@ -439,7 +439,7 @@ fn a_run_does_not_wait_for_a_long_pause_and_the_outcome_tells_it_with_the_reason
         plant.fail("score", "return(out of tea)");
         assert_eq!(plant.score().await.failed, 1);
         assert_eq!(plant.score().await.failed, 1);
-        let reason = "its model waits out a pause after 1 failures, the last of them: out of tea".to_owned();
+        let reason = "its model waits out a pause after a failure: out of tea".to_owned();
         assert_eq!(plant.outcome(RunId(1)), Outcome::Failed { reason });
         assert_eq!(plant.standing(), Some((Standing::Paused, 1)), "that is no failure of the model");
     });
@@ -561,6 +561,21 @@ fn a_model_that_hangs_is_given_up_and_while_it_does_it_gets_no_other_thread_and_
             sleep(Duration::from_millis(1)).await;
         }
         assert_eq!((plant.release().await, plant.standing()), (0, None));
+    });
+}
+
+#[test]
+fn a_model_that_is_known_to_take_long_yields_to_the_others_from_its_beginning() {
+    Plant::run("known as slow", Duration::ZERO, |mut plant| async move {
+        plant.fail("score", "sleep(30)");
+        assert_eq!(plant.score().await, NO_DATA);
+        let (noted, nice) = std::sync::mpsc::channel();
+        let point = format!("sensor::score {}", plant.name);
+        let note = move || noted.send(rustix::process::getpriority_process(None).unwrap()).unwrap();
+        fail::cfg_callback(&point, note).unwrap();
+        assert_eq!(plant.score().await, NO_DATA);
+        fail::remove(&point);
+        assert!(nice.recv().unwrap() > 0);
     });
 }
 
