@@ -30,7 +30,8 @@ const HINTS: [(&str, &[&str]); 12] = [
     ("table", &["readings", "intervals", "verdicts", "runs", "rejects"]),
     ("format", &["csv", "jsonl", "parquet"]),
     ("limit", &["1", "1000"]),
-    ("id", &["1", "0", "18446744073709551615"]),
+    // Of more than twenty orders the first are forgotten.
+    ("id", &["1", "0", "20", "18446744073709551615"]),
     ("topic", &["plant/press-1/flow"]),
     ("kinds", &["reading", "run,verdict"]),
 ];
@@ -255,7 +256,7 @@ fn everything_that_the_description_has_is_answered_as_it_says() {
         }
         let cases = match (&operation.description["requestBody"], &operation.description["parameters"]) {
             // Few bodies have all that they need.
-            (Value::Object(_), _) => 4 * CASES,
+            (Value::Object(_), _) => 2 * CASES,
             (_, Value::Array(_)) => CASES,
             _ if operation.method != "get" => CASES,
             _ => 2,
