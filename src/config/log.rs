@@ -1,13 +1,13 @@
 //! `[log]`: what is logged.
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::reader::Section;
 
 /// What is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogSettings {
-    /// Directives for [`EnvFilter`], which takes them.
+    /// Directives that [`Targets`] takes.
     pub level: String,
     /// How many sensors with anomalies a run names, at most.
     pub anomalies: u32,
@@ -18,13 +18,10 @@ pub(super) fn read(section: &mut Section<'_, '_>) -> LogSettings {
     let level = section.parsed("level", accepted, |text| {
         // A misspelt level would be taken for the name of a module, and everything of that module would be logged.
         let levels = ["error", "warn", "info", "debug", "trace", "off"];
-        let misspelt = |part: &&str| !part.contains(['=', '[']) && !levels.contains(&part.to_lowercase().as_str());
+        let misspelt = |part: &&str| !part.contains('=') && !levels.contains(&part.to_lowercase().as_str());
         match text.split(',').map(str::trim).find(misspelt) {
             Some(part) => Err(format!("{part:?} is no level")),
-            None => match EnvFilter::builder().parse(text) {
-                Ok(_) => Ok(text.to_owned()),
-                Err(error) => Err(error.to_string()),
-            },
+            None => text.parse::<Targets>().map(|_| text.to_owned()).map_err(|error| error.to_string()),
         }
     });
     LogSettings {

@@ -3,10 +3,10 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::filter::{LevelFilter, filter_fn};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
 
 use super::fields::PrintableFields;
 use super::journal::{self, JournalLines};
@@ -39,7 +39,8 @@ pub struct LogError {
 /// When the directives cannot be read.
 pub fn start(format: LogFormat, level: &str) -> Result<(), LogError> {
     // The cron scheduler logs each step of its own start; a user who wants these lines can name its target.
-    let filter = EnvFilter::try_new(format!("tokio_cron_scheduler=warn,{level}"))
+    let filter = format!("tokio_cron_scheduler=warn,{level}")
+        .parse::<Targets>()
         .map_err(|error| LogError { level: level.to_owned(), problem: error.to_string() })?;
     // Without the hint every line that a dependency could trace would be made and then dropped.
     let is_of_runs = filter_fn(run_log::is_of_runs).with_max_level_hint(LevelFilter::INFO);

@@ -135,7 +135,7 @@ fn log(sources: &ConditionSources, changes: &[(SensorId, ConditionChange)]) {
         }
         for cause in ClearCause::ALL {
             let of_cause = |(_, change): &&(SensorId, ConditionChange)| matches!(change, ConditionChange::Cleared(_, why) if *why == cause);
-            let cleared: Vec<_> = cleared.iter().copied().filter(|change| of_cause(&change)).collect();
+            let cleared: Vec<_> = cleared.iter().copied().filter(|change| of_cause(change)).collect();
             if !cleared.is_empty() {
                 let (sensors, count, why) = (named(sources, &cleared), cleared.len(), cause.words());
                 tracing::info!(condition, count, "{sensors}: the condition does not stand any more, because {why}");

@@ -97,7 +97,7 @@ impl ModelNews {
                 }
                 Topic::AtWork => tracing::info!(more, "more other models are at work from the next window on"),
                 Topic::FoundAgain => {
-                    tracing::info!(more, "more models' files were touched, and hold the models at work")
+                    tracing::info!(more, "more models' files were touched, and hold the models at work");
                 }
                 Topic::Gone => tracing::warn!(more, "more models' files are gone: their sensors are no longer scored"),
             }
