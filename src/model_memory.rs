@@ -52,6 +52,8 @@ pub struct ModelAtWork {
     pub proof: Proof,
     /// About how many operations scoring a row takes.
     pub row_operations: usize,
+    /// The usual range of each feature in the training rows, see [`Model::usual_ranges`].
+    pub usual_ranges: Option<Box<[(f64, f64)]>>,
     files: ModelFiles,
     /// About how many bytes of memory it takes.
     bytes: usize,
@@ -109,6 +111,7 @@ impl ModelMemory {
             detector: model.detector().name(),
             proof: model.proof(),
             row_operations: model.operations_per_row(),
+            usual_ranges: model.usual_ranges().map(Vec::into_boxed_slice),
             files,
             bytes: model.memory_bytes(),
             memory: Arc::clone(self),
@@ -219,15 +222,6 @@ impl ModelAtWork {
         Ok(model)
     }
 
-    /// The model, for somebody who only looks at it: that is no use of it, and it displaces no other.
-    ///
-    /// # Errors
-    /// As [`get`](Self::get).
-    pub fn peek(&self) -> Result<Arc<Model>, ReadAgainError> {
-        let model = self.place().model.clone();
-        model.map_or_else(|| self.read(), Ok)
-    }
-
     /// Reads the model again. A copy cannot have changed, as its file is named by its hash.
     fn read(&self) -> Result<Arc<Model>, ReadAgainError> {
         let Self { hash, files: ModelFiles { path, scaler }, memory, .. } = self;
@@ -255,11 +249,11 @@ impl ModelAtWork {
 
 impl Drop for ModelAtWork {
     fn drop(&mut self) {
-        let Place { last_use, model } = self.place.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if model.is_some() {
-            let mut resident = self.memory.lock();
-            resident.by_last_use.remove(last_use);
-            resident.bytes -= self.bytes;
+        let Place { last_use, .. } = self.place.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut resident = self.memory.lock();
+        // Another may have taken its place while it went.
+        if let Some(Resident { bytes, .. }) = resident.by_last_use.remove(last_use) {
+            resident.bytes -= bytes;
             resident.tell();
         }
     }

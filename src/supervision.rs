@@ -115,8 +115,8 @@ impl Trouble {
 
     /// Lets the model be tried again at once. From quarantine it comes on probation; a pause only ends.
     pub fn release(&mut self, now: Timestamp) {
+        self.hangs = 0;
         if self.standing == Standing::Quarantined {
-            self.hangs = 0;
             self.stand(Standing::Probation, now);
         }
     }

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
-use chrono::{FixedOffset, MappedLocalTime, NaiveDateTime, Offset, SecondsFormat, TimeZone};
-use chrono_tz::{GapInfo, TZ_VARIANTS, Tz};
+use chrono::{Datelike, FixedOffset, NaiveDateTime, Offset as _, SecondsFormat, Timelike, Utc};
+use jiff::civil::DateTime;
+use jiff::tz::{AmbiguousOffset, Offset, TimeZone, TimeZoneDatabase};
 
 use crate::suggest::nearest;
 use crate::time::{Span, Timestamp};
@@ -15,13 +17,32 @@ pub enum Zone {
     /// The same distance from UTC all year.
     Fixed(FixedOffset),
     /// A region whose clocks may be put ahead and back.
-    Region(Tz),
+    Region(&'static TimeZone),
 }
 
 impl Default for Zone {
     fn default() -> Self {
-        Self::Region(Tz::UTC)
+        static UTC: TimeZone = TimeZone::UTC;
+        Self::Region(&UTC)
     }
+}
+
+/// The rules of all regions. They come with the program, because a gateway may have none, or old ones.
+static REGIONS: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// The rules of a region; `None` when there is no such region. Of some 600 regions, each that is named stays in memory.
+fn region(name: &str) -> Option<&'static TimeZone> {
+    static NAMED: Mutex<Vec<&'static TimeZone>> = Mutex::new(Vec::new());
+    let is_it = |region: &TimeZone| region.iana_name() == Some(name);
+    // A thread that panicked has left every value whole.
+    let mut named = NAMED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = named.iter().find(|region| is_it(region)) {
+        return Some(known);
+    }
+    // The database knows names in any case; we know each in its own.
+    let rules: &TimeZone = Box::leak(Box::new(REGIONS.get(name).ok().filter(is_it)?));
+    named.push(rules);
+    Some(rules)
 }
 
 /// The points in time that a local time can mean.
@@ -45,20 +66,18 @@ impl Zone {
             utc.and_utc().timestamp_nanos_opt().map(Timestamp::from_nanos)
         };
         let one = |offset| at(offset).map_or(Meaning::OutOfReach, Meaning::One);
-        match self {
-            Self::Fixed(offset) => one(offset),
-            Self::Region(Tz::UTC) => local
-                .and_utc()
-                .timestamp_nanos_opt()
-                .map_or(Meaning::OutOfReach, |n| Meaning::One(Timestamp::from_nanos(n))),
-            Self::Region(place) => match place.offset_from_local_datetime(&local) {
-                MappedLocalTime::Single(offset) => one(offset.fix()),
-                MappedLocalTime::Ambiguous(a, b) => match (at(a.fix()), at(b.fix())) {
-                    (Some(a), Some(b)) => Meaning::Two(a.min(b), a.max(b)),
-                    _ => Meaning::OutOfReach,
-                },
-                MappedLocalTime::None => Meaning::None,
+        let region = match self {
+            Self::Fixed(offset) => return one(offset),
+            Self::Region(region) => region,
+        };
+        let Some(civil) = civil(local) else { return Meaning::OutOfReach };
+        match region.to_ambiguous_timestamp(civil).offset() {
+            AmbiguousOffset::Unambiguous { offset } => one(fixed(offset)),
+            AmbiguousOffset::Fold { before, after } => match (at(fixed(before)), at(fixed(after))) {
+                (Some(first), Some(second)) => Meaning::Two(first, second),
+                _ => Meaning::OutOfReach,
             },
+            AmbiguousOffset::Gap { .. } => Meaning::None,
         }
     }
 }
@@ -73,10 +92,13 @@ impl Zone {
 
     /// When the clocks are put ahead past a local time that they leave out; `None` when they do not leave it out.
     pub fn end_of_gap(self, local: NaiveDateTime) -> Option<Timestamp> {
-        match self {
-            Self::Fixed(_) => None,
-            Self::Region(place) => Some(GapInfo::new(&local, &place)?.end?.to_utc().into()),
-        }
+        let Self::Region(region) = self else { return None };
+        let civil = civil(local)?;
+        let AmbiguousOffset::Gap { after, .. } = region.to_ambiguous_timestamp(civil).offset() else { return None };
+        // With the distance that holds behind the gap, the local time lies before it.
+        let before = after.to_timestamp(civil).ok()?;
+        let put_ahead = region.following(before).next()?.timestamp();
+        i64::try_from(put_ahead.as_nanosecond()).ok().map(Timestamp::from_nanos)
     }
 
     /// How much of the local time comes twice about `time`, because the clocks are put back less than `near` before or
@@ -130,7 +152,11 @@ impl Zone {
     fn offset_at(self, time: Timestamp) -> FixedOffset {
         match self {
             Self::Fixed(offset) => offset,
-            Self::Region(place) => place.offset_from_utc_datetime(&time.utc().naive_utc()).fix(),
+            Self::Region(region) => {
+                // Every timestamp is within the years that regions have rules for.
+                let time = jiff::Timestamp::from_nanosecond(time.nanos().into()).unwrap_or_default();
+                fixed(region.to_offset(time))
+            }
         }
     }
 
@@ -150,12 +176,28 @@ impl Zone {
     }
 }
 
+/// The same local time; `None` before the year -9999 and after 9999. A leap second is the second before it, as no clocks are
+/// put ahead or back there.
+fn civil(local: NaiveDateTime) -> Option<DateTime> {
+    let part = |number: u32| i8::try_from(number).ok();
+    let nanosecond = i32::try_from(local.nanosecond() % 1_000_000_000).ok()?;
+    let year = i16::try_from(local.year()).ok()?;
+    let (month, day) = (part(local.month())?, part(local.day())?);
+    DateTime::new(year, month, day, part(local.hour())?, part(local.minute())?, part(local.second())?, nanosecond).ok()
+}
+
+/// The same distance from UTC.
+fn fixed(offset: Offset) -> FixedOffset {
+    // No region is a day away from UTC.
+    FixedOffset::east_opt(offset.seconds()).unwrap_or_else(|| Utc.fix())
+}
+
 /// Why a text is no zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{text}' is not a zone; write a place such as {}, or a distance from UTC such as +02:00", near.unwrap_or("Europe/Berlin"))]
+#[error("'{text}' is not a zone; write a place such as {}, or a distance from UTC such as +02:00", near.as_deref().unwrap_or("Europe/Berlin"))]
 pub struct ZoneError {
     text: String,
-    near: Option<&'static str>,
+    near: Option<String>,
 }
 
 impl FromStr for Zone {
@@ -165,11 +207,12 @@ impl FromStr for Zone {
         let zone = match text {
             "Z" | "utc" => Some(Self::default()),
             distance if distance.starts_with(['+', '-']) => distance.parse().ok().map(Self::Fixed),
-            place => place.parse().ok().map(Self::Region),
+            place => region(place).map(Self::Region),
         };
-        zone.ok_or_else(|| ZoneError {
-            text: text.to_owned(),
-            near: nearest(text, TZ_VARIANTS.iter().map(|place| place.name())),
+        zone.ok_or_else(|| {
+            let names: Vec<_> = REGIONS.available().collect();
+            let near = nearest(text, names.iter().map(|name| name.as_str()));
+            ZoneError { text: text.to_owned(), near: near.map(str::to_owned) }
         })
     }
 }
@@ -178,7 +221,7 @@ impl fmt::Display for Zone {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Fixed(offset) => write!(f, "{offset}"),
-            Self::Region(place) => f.write_str(place.name()),
+            Self::Region(region) => f.write_str(region.iana_name().unwrap_or("UTC")),
         }
     }
 }
@@ -216,6 +259,44 @@ mod tests {
             "'Europe/Berlim' is not a zone; write a place such as Europe/Berlin, or a distance from UTC such as +02:00"
         );
         assert!("+25:99".parse::<Zone>().is_err() && "".parse::<Zone>().is_err());
+    }
+
+    /// Every half hour of a year of the past, and of one for which there are only rules.
+    fn times() -> impl Iterator<Item = NaiveDateTime> {
+        let days = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap().iter_days().take(366);
+        let halves = |day: NaiveDate| (0..48).map(move |half| day.and_hms_opt(half / 2, 30 * (half % 2), 0).unwrap());
+        days(2015).chain(days(2060)).flat_map(halves)
+    }
+
+    #[test]
+    fn a_leap_second_is_the_first_of_the_next_minute_in_every_zone() {
+        let leap = NaiveDate::from_ymd_opt(2016, 12, 31).unwrap().and_hms_nano_opt(23, 59, 59, 1_000_000_000).unwrap();
+        for (zone, expected) in [("UTC", "2017-01-01T00:00:00Z"), ("Europe/Berlin", "2016-12-31T23:00:00Z")] {
+            assert_eq!(zone.parse::<Zone>().unwrap().meaning(leap), Meaning::One(utc(expected)), "{zone}");
+        }
+    }
+
+    #[test]
+    fn regions_are_as_another_library_has_them() {
+        use chrono::{MappedLocalTime, TimeZone as _};
+
+        let regions = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Asia/Pyongyang"];
+        for name in regions {
+            let (ours, theirs): (Zone, chrono_tz::Tz) = (name.parse().unwrap(), name.parse().unwrap());
+            for local in times() {
+                let time = |theirs: chrono::DateTime<_>| Timestamp::from(theirs.to_utc());
+                let expected = match theirs.from_local_datetime(&local) {
+                    MappedLocalTime::Single(one) => Meaning::One(time(one)),
+                    MappedLocalTime::Ambiguous(first, second) => Meaning::Two(time(first), time(second)),
+                    MappedLocalTime::None => Meaning::None,
+                };
+                assert_eq!(ours.meaning(local), expected, "{local} in {name}");
+                let end = chrono_tz::GapInfo::new(&local, &theirs).and_then(|gap| gap.end).map(time);
+                assert_eq!(ours.end_of_gap(local), end, "{local} in {name}");
+                let utc = Timestamp::from(local.and_utc());
+                assert_eq!(ours.local(utc), theirs.from_utc_datetime(&local).naive_local(), "{local} in {name}");
+            }
+        }
     }
 
     #[test]

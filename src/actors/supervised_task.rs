@@ -1,6 +1,6 @@
 //! Tasks that begin anew when they end, or panic: what they do goes on where it was, because it is on the disk or in what
 //! they share. Of those that fail again and again, some give up, and their end brings the daemon down with the reason: what
-//! the daemon is there for does not work without them. The others wait longer each time, and never bring it down.
+//! the daemon is there for does not work without them. The others go on after a long pause, and never bring it down.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -20,7 +20,7 @@ use crate::time::Timestamp;
 pub enum Persistence {
     /// It ends for good.
     GivesUp,
-    /// It waits longer.
+    /// It goes on after a long pause, until it has held for a while.
     GoesOn,
 }
 
@@ -29,6 +29,8 @@ pub enum Persistence {
 struct RestartBudget {
     persistence: Persistence,
     failures: VecDeque<Instant>,
+    /// When the last long pause began.
+    paused: Option<Instant>,
 }
 
 impl RestartBudget {
@@ -41,7 +43,7 @@ impl RestartBudget {
     const LONG_PAUSE: Duration = Duration::from_secs(50);
 
     fn new(persistence: Persistence) -> Self {
-        Self { persistence, failures: VecDeque::new() }
+        Self { persistence, failures: VecDeque::new(), paused: None }
     }
 
     /// The pause before the task begins anew; `None` when it has failed too often.
@@ -50,7 +52,9 @@ impl RestartBudget {
             self.failures.pop_front();
         }
         let failures = self.failures.len();
-        if failures >= Self::MOST {
+        let has_not_held = |paused| now.saturating_duration_since(paused) < Self::LONG_PAUSE + Self::WITHIN;
+        if failures >= Self::MOST || self.paused.is_some_and(has_not_held) {
+            self.paused = Some(now);
             return (self.persistence == Persistence::GoesOn).then_some(Self::LONG_PAUSE);
         }
         self.failures.push_back(now);
@@ -125,11 +129,18 @@ mod tests {
 
     #[test]
     fn a_task_that_goes_on_waits_longer() {
-        let begin = Instant::now();
+        let mut now = Instant::now();
         let mut budget = RestartBudget::new(Persistence::GoesOn);
-        let pauses: Vec<_> = (0..8).map(|_| budget.spend(begin).unwrap().as_millis()).collect();
-        assert_eq!(pauses, [100, 200, 400, 800, 1600, 50_000, 50_000, 50_000]);
-        assert_eq!(budget.spend(begin + RestartBudget::WITHIN), Some(RestartBudget::PAUSE));
+        let mut fail = |now: &mut Instant| {
+            let pause = budget.spend(*now).unwrap();
+            *now += pause;
+            pause.as_millis()
+        };
+        let pauses: Vec<_> = (0..9).map(|_| fail(&mut now)).collect();
+        assert_eq!(pauses, [100, 200, 400, 800, 1600, 50_000, 50_000, 50_000, 50_000]);
+        // It holds for a while.
+        now += RestartBudget::WITHIN;
+        assert_eq!(fail(&mut now), RestartBudget::PAUSE.as_millis());
     }
 
     #[tokio::test]

@@ -67,6 +67,9 @@ impl Usual {
             return;
         }
         if self.windows == 0 {
+            if self.window != window.length() {
+                self.pauses = Pauses::default();
+            }
             self.since = window.start();
             (self.window, self.interval) = (window.length(), facts.interval);
         } else {
@@ -93,7 +96,7 @@ impl Usual {
 
     /// Takes in a window for the pauses that are usual, until enough is known. Beyond `most` no pause is counted.
     pub(super) fn note_pause(&mut self, facts: &WindowFacts, most: Span) {
-        if self.is_known || self.windows == 0 {
+        if self.is_known || self.window == Span::ZERO {
             return;
         }
         match (&facts.summary, facts.witness) {
@@ -123,7 +126,9 @@ impl Usual {
 
     /// What is left when all else is learnt anew: whether the values usually vary, and the pauses.
     pub(super) fn begun_anew(&self) -> Self {
-        Self { varied_before: self.varies(), pauses: self.pauses, ..Self::default() }
+        let Self { pauses, window, .. } = *self;
+        // The pauses are counted in windows of this length.
+        Self { varied_before: self.varies(), pauses, window, ..Self::default() }
     }
 
     /// Whether the values of a window usually differ.

@@ -36,10 +36,8 @@ async fn wait(lives: &ShortLives, pause: Duration, settings: &Settings) {
 }
 
 fn words(lives: &ShortLives, pause: Duration) -> String {
-    let reason = lives
-        .reason
-        .as_deref()
-        .unwrap_or("it told no reason, so it was killed, or crashed, or the power was lost: see the log of the system");
+    let reason =
+        lives.reason.as_deref().unwrap_or("it told no reason, so it was killed or crashed: see the log of the system");
     format!(
         "the daemon has ended {} times in a row within two minutes of its start; it waits {} before it starts now \
          (supervision.short_lives). The last end: {reason}",

@@ -92,8 +92,7 @@ fn model_state(entry: &ModelEntry) -> ModelState {
 pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
     let state = model_state(&entry);
     let ModelEntry { file, model, features, since, warnings, problem, trouble } = entry;
-    // A model that cannot be read again is told of by its next scoring.
-    let usual = model.as_ref().and_then(|model| model.peek().ok()?.usual_ranges()).unwrap_or_default();
+    let usual = model.as_ref().and_then(|model| model.usual_ranges.as_deref()).unwrap_or_default();
     let features: Vec<_> = features.iter().flat_map(|set| set.columns()).map(ToString::to_string).collect();
     answers::Model {
         sensor,
@@ -104,9 +103,9 @@ pub fn model_answer(sensor: String, entry: ModelEntry) -> answers::Model {
         hash: model.as_ref().map(|model| model.hash.to_string()),
         detector: model.as_ref().map(|model| model.detector.to_owned()),
         since: model.as_ref().map(|_| since),
-        is_proven: model.and_then(|model| model.proof.is_held().then_some(true)),
+        is_proven: model.as_ref().and_then(|model| model.proof.is_held().then_some(true)),
         warnings: warnings.iter().map(ToString::to_string).collect(),
-        usual: (features.iter().cloned().zip(usual))
+        usual: (features.iter().cloned().zip(usual.iter().copied()))
             .map(|(feature, (low, high))| UsualRange { feature, low, high })
             .collect(),
         features,

@@ -1,7 +1,10 @@
 //! A daemon in the test's own process, so that fail points reach it.
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use anomalyd::config::Config;
 use anomalyd::daemon::Daemon;
@@ -13,6 +16,8 @@ use super::site::Site;
 pub(crate) struct InProcess {
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
+    /// The store's lock.
+    lock: PathBuf,
 }
 
 impl InProcess {
@@ -31,7 +36,7 @@ impl InProcess {
             });
         });
         started.recv_timeout(PATIENCE).unwrap();
-        Self { stop: Some(stop), thread: Some(thread) }
+        Self { stop: Some(stop), thread: Some(thread), lock: site.path("store/lock") }
     }
 }
 
@@ -39,5 +44,11 @@ impl Drop for InProcess {
     fn drop(&mut self) {
         drop(self.stop.take());
         let _ = self.thread.take().map(thread::JoinHandle::join);
+        // A thread that looks at the store for the daemon may outlive it by a moment, which the end of a process does not allow.
+        let end = Instant::now() + PATIENCE;
+        let is_locked = || File::open(&self.lock).is_ok_and(|lock| lock.try_lock().is_err());
+        while is_locked() && Instant::now() < end {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }

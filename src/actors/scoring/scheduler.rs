@@ -100,6 +100,8 @@ pub struct Scheduler {
     watch: Option<WakeWatch>,
     /// Has the next wake prepared anew.
     wake_anew: Arc<Notify>,
+    /// Whether what wakes has ended, of an error or because nothing was due any more.
+    is_waker_over: bool,
     live: Arc<Live>,
     /// Told whenever a run has ended.
     ended: Arc<Notify>,
@@ -170,6 +172,7 @@ impl Scheduler {
             judging: None,
             watch: None,
             wake_anew: Arc::default(),
+            is_waker_over: false,
             live,
             ended: Arc::default(),
         }
@@ -251,7 +254,9 @@ impl Scheduler {
     fn start_waker(&mut self, context: &mut Context<Self>) {
         let (plans, anew) = (self.settings.plans.clone(), Arc::clone(&self.wake_anew));
         let wake = wake_in_time(plans, self.clock.clone(), context.address().recipient(), anew);
-        context.spawn(wake.into_actor(self).map(|result, _, _| {
+        self.is_waker_over = false;
+        context.spawn(wake.into_actor(self).map(|result, scheduler, _| {
+            scheduler.is_waker_over = true;
             if let Err(error) = result {
                 tracing::error!("the cron scheduler failed, runs begin up to {WATCHDOG:?} late: {error}");
             }
@@ -269,13 +274,16 @@ impl Scheduler {
 
     /// Notices when the scheduler was not woken, or will not be: a clock that steps back silences what goes by it. The
     /// watchdog's timer goes by a clock that only counts.
-    fn watch_waker(&mut self) {
+    fn watch_waker(&mut self, context: &mut Context<Self>) {
         let next = next_wake(&self.settings.plans, self.now());
         if self.watch.as_mut().is_some_and(|watch| watch.look(next) == WakeSight::Missed) {
             metrics::WAKES_MISSED.add(1);
             warn_limited!(
                 "the scheduler was not woken on time, because the clock was set or the machine was held up; it goes on"
             );
+            if self.is_waker_over {
+                return self.start_waker(context);
+            }
             self.wake_anew.notify_one();
             self.note_wake();
         }
@@ -505,7 +513,7 @@ impl Actor for Scheduler {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.run_interval(WATCHDOG, |scheduler, context| {
-            scheduler.watch_waker();
+            scheduler.watch_waker(context);
             scheduler.start_next(context);
         });
         let (live, scheduler) = (Arc::clone(&self.live), context.address());

@@ -43,6 +43,10 @@ pub const PATIENCE: Duration = Duration::from_millis(10);
 /// Threads that all hang for this long are not waited for any more.
 const EXHAUSTED_AFTER: Duration = Duration::from_secs(30);
 
+/// How long after its run's deadline an evaluation still waits, so that whoever asks then why it is missing is told that it
+/// waits.
+const ASKED_WITHIN: Duration = Duration::from_secs(5);
+
 /// How long to wait after the system has refused a thread.
 const HIRE_AGAIN: Duration = Duration::from_secs(1);
 
@@ -324,7 +328,7 @@ fn watch(shared: &Arc<Shared>) {
         let now = Instant::now();
         let deadline = |job: &Job| job.assignment.settings.deadline;
         let Watched { late, slowed, look_again, is_exhausted } =
-            state.lanes.watch(now, deadline, |job| job.request.deadline);
+            state.lanes.watch(now, deadline, |job| job.request.deadline + ASKED_WITHIN);
         if is_exhausted {
             let hung_threads = state.lanes.hung().count();
             drop(state);
