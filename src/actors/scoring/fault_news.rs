@@ -162,7 +162,7 @@ mod tests {
             let consequence =
                 if sensor < 3 { Consequence::Quarantine } else { Consequence::Pause(Duration::from_secs(1)) };
             news.add(
-                (SensorId(sensor as u32), &name(sensor)),
+                (SensorId(u32::try_from(sensor).unwrap()), &name(sensor)),
                 &pumps,
                 &format!("row {sensor} is infinite"),
                 consequence,
