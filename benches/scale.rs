@@ -132,7 +132,8 @@ fn from_disk(folder: TempDir, sensors: usize, base: f64) {
         .arg(daemon.path().join("config.toml"))
         .output()
         .expect("the command runs");
-    assert!(ordered.status.success(), "{}", String::from_utf8_lossy(&ordered.stderr));
+    let refusal = String::from_utf8_lossy(&ordered.stderr);
+    assert!(ordered.status.success(), "{refusal}\n{}", daemon.log());
     let line = daemon.await_log("run finished");
     println!(
         "  run, every model read       {:>9.2} s    (budget 5 s; {:.0} scored)",

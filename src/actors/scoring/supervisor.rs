@@ -234,7 +234,7 @@ impl SensorSupervisor {
     /// Its name as a part of the daemon.
     pub const PART: &'static str = "sensors' supervisor";
 
-    /// A parent for the actors of all sensors in scope. It shows their models in `live`.
+    /// A parent for the actors of all sensors in scope. Their models show in `live` from now on, before the actors are there.
     pub fn new(
         settings: SupervisorSettings,
         windows: StoredWindows,
@@ -242,6 +242,10 @@ impl SensorSupervisor {
         scope: Vec<Scope>,
         live: Arc<Live>,
     ) -> Self {
+        live.models.begin(scope.iter().map(|scope| (scope.sensor, scope.entry())));
+        for scope in &scope {
+            live.events.tell(EventKind::Model, || Happening::Model(scope.sensor, scope.entry().into()));
+        }
         let troubles = TroubleBook::new(settings.restarts_per_second);
         Self {
             settings,
@@ -318,11 +322,6 @@ impl Actor for SensorSupervisor {
             }
         }
         let scope = std::mem::take(&mut self.scope);
-        self.live.models.begin(scope.iter().map(|scope| (scope.sensor, scope.entry())));
-        for scope in &scope {
-            let shown = || Happening::Model(scope.sensor, scope.entry().into());
-            self.live.events.tell(EventKind::Model, shown);
-        }
         let started = |scope: Scope| Some((scope.sensor, self.start_model(scope, context)?));
         self.sensors = scope.into_iter().filter_map(started).collect();
         self.count();
