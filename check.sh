@@ -16,7 +16,7 @@ export PATH="$PATH:/usr/sbin:/sbin:${CARGO_HOME:-${HOME:-}/.cargo}/bin"
 cargo_deny_version="0.20.2"
 cargo_deny_sha256="ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee"
 # What a gateway's card should spend on the program.
-max_binary_bytes=$((26 * 1000 * 1000))
+max_binary_bytes=$((24 * 1000 * 1000))
 
 current="start"
 unchecked=()
