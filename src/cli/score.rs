@@ -43,9 +43,9 @@ use crate::window::{Admission, ClosedWindow, OpenWindows, WindowSettings};
 /// and writes one prediction file a sensor: preds_{device}_{sensor}_{yymmddHHMMSS}.csv, the time being the end of the
 /// last window. The report has a line a sensor, the worst first. A model's columns are those that --features names,
 /// else those that its file names, else the mean; a window is scored when it is over for all sensors that they name.
-/// The configuration is not read: the windows, hop, columns and threshold of a group, its sensitivity and its features are given
-/// here, for one group at a time. Bounds, filters and deadbands of a configuration have no part in it. The last window is the
-/// first that ends behind the last reading, as at the end of a history that the daemon scores.
+/// The configuration is not read: the windows, hop, columns and threshold of a group are given here, for one group at a time.
+/// Bounds, filters and deadbands of a configuration have no part in it. The last window is the first that ends behind the last
+/// reading, as at the end of a history that the daemon scores.
 /// The exit code is 0 when every model could be read and every window scored, and there was one at all, else 1.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
